@@ -1,0 +1,36 @@
+/* clock: the two clocks, for those who may read one.
+ *
+ * Stages (readout, imaging, assembly, engine, trigger, output) never do: they
+ * are given now_ns, so that a test can drive an hour in a loop. Only pipeline/,
+ * service/, the log and programs read a clock.
+ */
+#ifndef SPARSED_BASE_CLOCK_H
+#define SPARSED_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define NS_PER_S  UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_US UINT64_C(1000)
+
+static inline uint64_t clock_read_ns(clockid_t which)
+{
+    struct timespec t;
+    (void)clock_gettime(which, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* Never steps, starts anywhere. For durations and deadlines. */
+static inline uint64_t clock_monotonic_ns(void)
+{
+    return clock_read_ns(CLOCK_MONOTONIC);
+}
+
+/* Since the epoch. For records that leave the process. */
+static inline uint64_t clock_wall_ns(void)
+{
+    return clock_read_ns(CLOCK_REALTIME);
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* event: one event's slot, from its first fragment to its published decision.
+ * All memory is taken when a run is configured.
+ *
+ * What a stage writes:
+ *     assembly   identity, times, planes, missing wires
+ *     engine     windows, scores
+ *     trigger    decision
+ */
+#ifndef SPARSED_DATA_EVENT_H
+#define SPARSED_DATA_EVENT_H
+
+#include "data/decision.h"
+#include "data/geometry.h"
+#include "data/identity.h"
+#include "data/reduced.h"
+#include "data/window.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The pixels of one plane. Only pixels whose bit is set in `mask` have a value;
+ * the rest of `value` is stale memory. Bit c % 64 of word row * words_per_row +
+ * c / 64 is pixel (row, c): walking the bits is scan order. */
+struct plane_image {
+    uint64_t *mask;               /* [rows][words_per_row] */
+    union pixel_value *value;     /* [rows][cols][channels] */
+    bool raw;                     /* values are integers on the model's input grid */
+    bool has_data;                /* at least one fragment came */
+    enum sample_type sample_type; /* of its fragments, if has_data */
+    uint64_t *wire_present;       /* bit w: wire w came */
+    uint32_t wires_missing;
+};
+
+struct event {
+    struct identity id;
+    uint64_t event_time_ns;     /* since the epoch */
+    uint64_t first_fragment_ns; /* monotonic: arrival of the first fragment */
+    uint64_t last_fragment_ns;  /* arrival of the last one */
+    uint64_t complete_ns;       /* whole, or timed out */
+    uint64_t scored_ns;
+    uint64_t decided_ns;
+    uint64_t nonfinite_bins;
+    uint32_t wires_missing; /* over all planes */
+    bool incomplete;        /* timed out with wires missing */
+    struct plane_image plane[SETTINGS_MAX_PLANES];
+
+    /* Messages kept for the recorder when samples are recorded, else none. */
+    uint32_t n_messages, message_capacity;
+    void **message;
+
+    uint32_t n_windows; /* the same for every event of a run */
+    struct window *window;
+    int64_t *score_raw;    /* [n_windows][score_stride] */
+    double *score;         /* [n_windows][score_stride] */
+    uint32_t score_stride; /* the largest number of outputs of a model */
+
+    struct decision decision;
+    void *slot; /* the assembler's */
+};
+
+#endif

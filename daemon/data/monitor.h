@@ -1,0 +1,126 @@
+/* monitor: every number that the running daemon shows. The pipeline's threads
+ * write, service/ reads; each cell is an atomic of its own, and what must agree
+ * (the ledger) is checked by the one thread that owns it.
+ */
+#ifndef SPARSED_DATA_MONITOR_H
+#define SPARSED_DATA_MONITOR_H
+
+#include "base/histogram.h"
+#include "data/fate.h"
+#include "data/settings.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef _Atomic uint64_t counter;
+
+/* More sources than this share the last row, whose id is SOURCE_OTHERS. */
+enum { MONITOR_MAX_SOURCES = 256 };
+#define SOURCE_OTHERS UINT32_MAX
+
+struct source_monitor {
+    _Atomic uint32_t id;
+    counter received, received_bytes; /* messages and payload bytes */
+    counter fate[FRAGMENT_FATE_COUNT];
+    counter gaps, missed; /* jumps of the sequence; messages they skipped */
+    counter repeated;     /* sequence numbers seen twice in a row */
+    counter out_of_order; /* sequence numbers below the last one */
+    counter restarts;     /* sequences that began again at 0 */
+    counter last_seen_ns; /* monotonic */
+};
+
+/* The stages whose durations are kept: X(name, help) */
+#define MONITOR_STAGES(X)                                                                          \
+    X(reduce, "one fragment: decode, check, rebin, floor, clip, pool")                             \
+    X(queue, "one fragment: from arrival until a worker took it")                                  \
+    X(assembly, "one event: from its first fragment's arrival to its last one's")                  \
+    X(engine, "one event: windows cut and scored")                                                 \
+    X(trigger, "one event: rules")                                                                 \
+    X(output, "one event: from decided to handed to the sockets")                                  \
+    X(record, "one accepted event: written to the recorder's file")                                \
+    X(latency, "one event: from its last fragment's arrival to its decision on the sockets")
+
+enum monitor_stage {
+#define X(name, help) STAGE_##name,
+    MONITOR_STAGES(X)
+#undef X
+        MONITOR_STAGE_COUNT
+};
+
+/* Why the readout stood still (live time is run time less these): X(name, help) */
+#define MONITOR_DEAD_CAUSES(X)                                                                     \
+    X(no_worker, "all workers were busy")                                                          \
+    X(no_slot, "no event slot was free")
+
+enum monitor_dead_cause {
+#define X(name, help) DEAD_##name,
+    MONITOR_DEAD_CAUSES(X)
+#undef X
+        MONITOR_DEAD_CAUSE_COUNT
+};
+
+struct monitor {
+    uint64_t started_ns; /* monotonic */
+
+    /* readout: fragments by source and fate. Row 0 holds what has no readable
+     * header and so no source; its id is 0 and it is shown as "unknown". */
+    _Atomic uint32_t n_sources;
+    struct source_monitor source[MONITOR_MAX_SOURCES];
+
+    /* events */
+    counter events_in;
+    counter event_fate[EVENT_FATE_COUNT];
+    counter events_incomplete; /* judged with wires missing */
+    counter ledger_broken;     /* checks that found in != fates + in flight */
+    counter windows, windows_truncated, nonfinite_bins;
+    counter model_windows[SETTINGS_MAX_MODELS];
+    counter rule_fired[SETTINGS_MAX_RULES], rule_prescaled[SETTINGS_MAX_RULES];
+    counter pass_through;
+
+    /* output */
+    counter decisions_published; /* handed to the sockets */
+    counter decisions_missed;    /* not sent to some peer: its queue was full */
+    counter recorded_events, recorded_bytes, record_files;
+    counter record_lost;   /* accepted events the recorder did not write */
+    counter record_errors; /* failed writes */
+    _Atomic bool record_failing;
+
+    /* gauges */
+    _Atomic uint32_t slots, slots_used;
+    _Atomic uint32_t fragments_waiting; /* for a worker */
+    _Atomic uint32_t reduced_waiting;   /* for the event thread */
+    _Atomic uint32_t output_waiting, record_waiting;
+    _Atomic uint64_t memory_bytes; /* what was taken when the run was configured */
+    _Atomic bool stopping;
+
+    counter dead_ns[MONITOR_DEAD_CAUSE_COUNT];
+    struct histogram stage[MONITOR_STAGE_COUNT];
+};
+
+const char *monitor_stage_name(enum monitor_stage stage);
+const char *monitor_stage_help(enum monitor_stage stage);
+const char *monitor_dead_cause_name(enum monitor_dead_cause cause);
+const char *monitor_dead_cause_help(enum monitor_dead_cause cause);
+
+/* The event ledger at one moment. in_flight is in less all fates. */
+struct ledger {
+    uint64_t in, fate[EVENT_FATE_COUNT], lost, in_flight;
+};
+struct ledger monitor_ledger(const struct monitor *m);
+
+/* "in 184,220 = accepted 412 + rejected 183,790 + prescaled 0 + throttled 0 +
+ * lost 18 (timeout 18) + in flight 0", for logs and programs' last lines. */
+void ledger_format(const struct ledger *l, char *text, uint32_t bytes);
+
+static inline void counter_add(counter *c, uint64_t n)
+{
+    atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+}
+
+static inline uint64_t counter_read(const counter *c)
+{
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* settings: what the configuration file says, one struct a room. Filled by
+ * config/ from its table (config/settings_table.h), which holds key, range,
+ * default, unit and help of every field; a stage is given its own struct only.
+ */
+#ifndef SPARSED_DATA_SETTINGS_H
+#define SPARSED_DATA_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    SETTINGS_NAME_BYTES = 64,
+    SETTINGS_PATH_BYTES = 512,
+    SETTINGS_MAX_PLANES = 16,
+    SETTINGS_MAX_ENDPOINTS = 64,
+    SETTINGS_MAX_MODELS = 16,
+    SETTINGS_MAX_RULES = 32,
+};
+
+/* A list of strings (endpoints, topics) and a list of plane ids. */
+struct settings_strings {
+    uint32_t count;
+    char text[SETTINGS_MAX_ENDPOINTS][SETTINGS_PATH_BYTES];
+};
+struct settings_planes {
+    uint32_t count; /* 0: all planes */
+    uint32_t id[SETTINGS_MAX_PLANES];
+};
+
+struct plane_settings {
+    uint32_t id;
+    uint32_t wires;
+    double pedestal; /* counts; int16 samples only */
+    double scale;    /* units a count; int16 samples only */
+};
+
+struct detector_settings {
+    char name[SETTINGS_NAME_BYTES];
+    uint32_t ticks; /* samples a wire an event */
+    uint32_t n_planes;
+    struct plane_settings plane[SETTINGS_MAX_PLANES]; /* none: ready-made images */
+};
+
+enum readout_pattern { READOUT_SUB, READOUT_PULL };
+enum incomplete_policy { INCOMPLETE_MASK, INCOMPLETE_DROP };
+enum overload_policy { OVERLOAD_BLOCK, OVERLOAD_DROP_NEWEST };
+
+struct readout_settings {
+    struct settings_strings endpoints; /* ">" connects, "@" binds; no sign: connects */
+    enum readout_pattern pattern;
+    struct settings_strings topics; /* SUB: prefixes of the topic part */
+    uint32_t high_water_mark;       /* messages libzmq holds for each peer; 0: no limit */
+    uint64_t receive_buffer_bytes;  /* SO_RCVBUF; 0: the system's */
+    uint64_t max_message_bytes;     /* a larger message closes its connection */
+    uint32_t event_slots;           /* events open at a time */
+    uint64_t event_timeout_ns;      /* from an event's first fragment */
+    enum incomplete_policy incomplete;
+    enum overload_policy overload;
+    uint32_t fragment_queue; /* fragments that may wait for each worker */
+};
+
+struct imaging_settings {
+    uint32_t workers;
+    uint32_t edge_values; /* bins of shared pixels kept for each event */
+    /* 0: as the model says; anything else must be what the model says. */
+    uint32_t time_rebin, pool_time, pool_wires, window_time_bins, window_wires;
+};
+
+enum engine_kind { ENGINE_CPU };
+
+struct model_settings {
+    char file[SETTINGS_PATH_BYTES];
+    struct settings_planes planes;
+};
+
+struct engine_settings {
+    enum engine_kind kind;
+    char kernel[SETTINGS_NAME_BYTES]; /* "auto" or a kernel's name */
+    uint32_t window_stride_time_bins; /* 0: windows side by side */
+    uint32_t window_stride_wires;     /* 0: windows side by side */
+    uint32_t n_models;
+    struct model_settings model[SETTINGS_MAX_MODELS];
+};
+
+struct rule_settings {
+    char name[SETTINGS_NAME_BYTES];
+    char label[SETTINGS_NAME_BYTES];
+    double threshold;              /* fires if score > threshold ... */
+    uint32_t min_windows;          /* ... in at least so many windows ... */
+    struct settings_planes planes; /* ... of these planes */
+    uint32_t prescale;
+};
+
+struct trigger_settings {
+    uint64_t seed;
+    uint32_t pass_through;  /* keep one event in so many; 0: none */
+    double max_accept_rate; /* Hz on the events' own times; 0: no limit */
+    uint32_t accept_burst;  /* events that may be accepted at once above that rate */
+    uint32_t n_rules;
+    struct rule_settings rule[SETTINGS_MAX_RULES];
+};
+
+enum { RECORD_DECISION = 1, RECORD_WINDOWS = 2, RECORD_SAMPLES = 4 };
+
+struct record_settings {
+    char directory[SETTINGS_PATH_BYTES]; /* empty: nothing is recorded */
+    uint32_t contents;                   /* RECORD_* */
+    uint64_t rotate_bytes, rotate_ns;
+    uint64_t flush_ns; /* a kill loses at most what came after the last flush */
+    uint32_t queue;    /* accepted events that may wait for the disk */
+};
+
+struct output_settings {
+    struct settings_strings decisions; /* PUB */
+    struct settings_strings push;      /* PUSH */
+    uint32_t high_water_mark;
+    struct record_settings record;
+};
+
+struct service_settings {
+    char http[SETTINGS_PATH_BYTES]; /* "127.0.0.1:9464"; empty: no HTTP */
+    struct settings_strings metrics;
+    uint64_t metrics_interval_ns;
+    uint64_t stop_limit_ns; /* how long a stop may finish what is in flight */
+    uint32_t log_level;     /* enum log_level */
+};
+
+struct settings {
+    struct detector_settings detector;
+    struct readout_settings readout;
+    struct imaging_settings imaging;
+    struct engine_settings engine;
+    struct trigger_settings trigger;
+    struct output_settings output;
+    struct service_settings service;
+    uint8_t sha256[32]; /* of the configuration in force, see config_hash */
+};
+
+#endif

@@ -1,0 +1,49 @@
+/* engine: an event's windows are cut from its pixels, and each gets its scores.
+ *
+ *     event --engine_submit--> [cut windows, score them] --engine_take--> event with scores
+ *
+ * Submitting and taking are two calls because an engine may be away for a while
+ * (a batch on a card); the CPU engine is done when engine_submit returns. Events
+ * come back in the order they were submitted. All memory is taken by
+ * engine_create. The event thread owns it.
+ */
+#ifndef SPARSED_ENGINE_ENGINE_H
+#define SPARSED_ENGINE_ENGINE_H
+
+#include "base/error.h"
+#include "data/event.h"
+#include "data/geometry.h"
+#include "data/settings.h"
+#include "model/model_set.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+
+struct engine *engine_create(const struct engine_settings *settings, const struct geometry *g,
+                             const struct model_set *models, uint32_t events_in_flight,
+                             struct error *err);
+void engine_destroy(struct engine **e);
+
+/* "cpu scalar" */
+const char *engine_name(const struct engine *e);
+
+/* Windows of an event: the same number for every event of a run. */
+uint32_t engine_windows_per_event(const struct engine *e);
+
+/* Points the event's windows, scores and pixel lists to memory of the engine's
+ * own, for the life of the event's slot. Called once for each slot. False: no memory. */
+bool engine_prepare_event(struct engine *e, struct event *ev, struct error *err);
+
+/* Cuts the windows and starts scoring. False: as many events are under way as
+ * engine_create was told; take one first. */
+bool engine_submit(struct engine *e, struct event *ev);
+
+/* The next event with all its scores, or NULL. */
+struct event *engine_take(struct engine *e, uint64_t now_ns);
+
+/* Events submitted and not yet taken. */
+uint32_t engine_in_flight(const struct engine *e);
+
+#endif

@@ -31,6 +31,12 @@ struct plane_image {
     uint32_t wires_missing;
 };
 
+/* A fragment whose samples stay readable until the event's slot is released. */
+struct kept_fragment {
+    struct fragment fragment; /* samples is valid */
+    void *message;            /* whose memory it is; the pipeline's */
+};
+
 struct event {
     struct identity id;
     uint64_t event_time_ns;     /* since the epoch */
@@ -44,9 +50,9 @@ struct event {
     bool incomplete;        /* timed out with wires missing */
     struct plane_image plane[SETTINGS_MAX_PLANES];
 
-    /* Messages kept for the recorder when samples are recorded, else none. */
-    uint32_t n_messages, message_capacity;
-    void **message;
+    /* Only when samples are recorded; else none. */
+    uint32_t n_kept, kept_capacity;
+    struct kept_fragment *kept;
 
     uint32_t n_windows; /* the same for every event of a run */
     struct window *window;

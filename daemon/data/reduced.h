@@ -31,8 +31,8 @@ struct edge_value {
 };
 
 struct reduced {
-    struct fragment fragment; /* payload and samples are not valid any more ... */
-    void *message;            /* ... but for who holds the message; NULL: released */
+    struct fragment fragment; /* samples are valid only while `message` is held */
+    void *message;            /* kept for the recorder, or NULL: released */
     uint64_t nonfinite_bins;  /* NaN or infinity, taken as 0 */
     uint32_t n_hits, n_edges;
     uint32_t hit_capacity, edge_capacity;

@@ -41,6 +41,14 @@ struct fixed_type {
  * parameters. False: not such a type. */
 bool fixed_parse(const char *text, struct fixed_type *type);
 
+/* The same from its parts. False: W outside 1 .. 64 or |I| above 1024. */
+bool fixed_init(struct fixed_type *type, int width, int integer, bool is_signed,
+                enum fixed_quantization quantization, enum fixed_overflow overflow);
+
+/* "AP_RND", "AP_SAT_SYM": a mode on its own. False: no such mode. */
+bool fixed_parse_quantization(const char *text, enum fixed_quantization *mode);
+bool fixed_parse_overflow(const char *text, enum fixed_overflow *mode);
+
 /* Writes it the same way; `bytes` of 64 are enough. */
 void fixed_format(const struct fixed_type *type, char *text, size_t bytes);
 
@@ -50,7 +58,8 @@ int64_t fixed_min(const struct fixed_type *type);
 int64_t fixed_max(const struct fixed_type *type);
 bool fixed_equal(const struct fixed_type *a, const struct fixed_type *b);
 
-/* `raw` with `fraction` fraction bits, to `type`. */
+/* `raw` with `fraction` fraction bits, to `type`. Right for every int64 and any
+ * two grids, however far apart. */
 int64_t fixed_cast(int64_t raw, int fraction, const struct fixed_type *type);
 
 /* A real number, exact in double, to `type`. Infinities saturate where the type

@@ -133,7 +133,7 @@ struct settings {
     struct trigger_settings trigger;
     struct output_settings output;
     struct service_settings service;
-    uint8_t sha256[32]; /* of the configuration in force, see config_hash */
+    uint8_t sha256[32]; /* of the configuration in force, see config_sha256 */
 };
 
 #endif

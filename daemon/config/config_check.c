@@ -1,0 +1,92 @@
+#include "config/config_check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void config_check_given(const struct settings *s, const struct config_places *places,
+                        struct config_report *report)
+{
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        const struct setting *row = &settings_table[i];
+        int array = settings_array_of(row->key);
+        if (row->def != REQUIRED)
+            continue;
+        if (array < 0 && places->setting[i][0] == 0)
+            config_report_add(report, 0, "%s must be given", row->key);
+        if (array < 0)
+            continue;
+        uint32_t count = settings_count_const(s, &settings_arrays[array]);
+        size_t prefix = strlen(settings_arrays[array].key);
+        for (uint32_t e = 0; e < count; e++)
+            if (places->setting[i][e] == 0)
+                config_report_add(report, places->element[array][e],
+                                  "%s[%" PRIu32 "]%s must be given", settings_arrays[array].key, e,
+                                  row->key + prefix + 2);
+    }
+    for (int a = 0; a < SETTINGS_ARRAY_COUNT; a++)
+        if (settings_count_const(s, &settings_arrays[a]) < settings_arrays[a].least)
+            config_report_add(report, 0, "at least one [[%s]] must be given",
+                              settings_arrays[a].key);
+}
+
+static config_place place_of(const struct config_places *places, const char *key, uint32_t element)
+{
+    return places->setting[settings_find(key)][element];
+}
+
+/* Ready-made images are plane 0. */
+static bool has_plane(const struct detector_settings *d, uint32_t id)
+{
+    for (uint32_t i = 0; i < d->n_planes; i++)
+        if (d->plane[i].id == id)
+            return true;
+    return d->n_planes == 0 && id == 0;
+}
+
+static void check_planes(const struct settings *s, const struct settings_planes *planes,
+                         const char *array, const char *key, uint32_t element,
+                         const struct config_places *places, struct config_report *report)
+{
+    for (uint32_t i = 0; i < planes->count; i++)
+        if (!has_plane(&s->detector, planes->id[i]))
+            config_report_add(report, place_of(places, key, element),
+                              "%s[%" PRIu32 "].planes names plane %" PRIu32
+                              ", but there is no [[detector.plane]] with id = %" PRIu32,
+                              array, element, planes->id[i], planes->id[i]);
+}
+
+static void check_detector(const struct settings *s, const struct config_places *places,
+                           struct config_report *report)
+{
+    const struct detector_settings *d = &s->detector;
+    for (uint32_t i = 0; i < d->n_planes; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (d->plane[i].id == d->plane[j].id) {
+                config_report_add(report, place_of(places, "detector.plane[].id", i),
+                                  "two [[detector.plane]] have id = %" PRIu32, d->plane[i].id);
+                break;
+            }
+    if (d->n_planes > 0 && d->ticks == 0)
+        config_report_add(report, place_of(places, "detector.ticks", 0),
+                          "detector.ticks must be given and above 0 where there are planes");
+}
+
+void config_check_sense(const struct settings *s, const struct config_places *places,
+                        struct config_report *report)
+{
+    check_detector(s, places, report);
+    for (uint32_t i = 0; i < s->engine.n_models; i++)
+        check_planes(s, &s->engine.model[i].planes, "engine.model", "engine.model[].planes", i,
+                     places, report);
+    for (uint32_t i = 0; i < s->trigger.n_rules; i++) {
+        check_planes(s, &s->trigger.rule[i].planes, "trigger.rule", "trigger.rule[].planes", i,
+                     places, report);
+        for (uint32_t j = 0; j < i; j++)
+            if (strcmp(s->trigger.rule[i].name, s->trigger.rule[j].name) == 0) {
+                config_report_add(report, place_of(places, "trigger.rule[].name", i),
+                                  "two [[trigger.rule]] have name = \"%s\"",
+                                  s->trigger.rule[i].name);
+                break;
+            }
+    }
+}

@@ -1,0 +1,198 @@
+/* settings_table: every setting is one row here. The parser, --set, --check,
+ * --print-config and docs/configuration.md are made from these rows; adding a
+ * setting is a field in data/settings.h and a row.
+ *
+ * Columns of a setting:
+ *     key      as in the file; "[]" stands for an element's index
+ *     field    of struct settings; for elements, the field of element 0
+ *     type     see SETTING_TYPES
+ *     default  as on the command line after --set key=; REQUIRED: must be given
+ *     min, max in the words of the file. Lists: how many items; texts: how many
+ *              characters (max is the field's size, if not given)
+ *     unit     of plain numbers; for CHOICE and FLAGS the names, in the order of
+ *              the enumeration's values or bits
+ *     help     one line
+ *
+ * Rows stand in the order in which they are printed: a section's own keys before
+ * the sections below it.
+ */
+#ifndef SPARSED_CONFIG_SETTINGS_TABLE_H
+#define SPARSED_CONFIG_SETTINGS_TABLE_H
+
+#include "data/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(NAME, what a value is called in an error and in the documentation) */
+#define SETTING_TYPES(X)                                                                           \
+    X(UINT, "whole number")                                                                        \
+    X(REAL, "number")                                                                              \
+    X(NS, "time, as \"20 ms\"")                                                                    \
+    X(BYTES, "size, as \"2 GiB\"")                                                                 \
+    X(RATE, "rate, as \"50 Hz\"")                                                                  \
+    X(TEXT, "text")                                                                                \
+    X(ADDRESS, "address, as \"127.0.0.1:9464\"")                                                   \
+    X(CHOICE, "one of the names")                                                                  \
+    X(FLAGS, "list of names")                                                                      \
+    X(STRINGS, "list of texts")                                                                    \
+    X(ENDPOINTS, "list of ZeroMQ endpoints")                                                       \
+    X(PLANES, "list of plane ids")
+
+enum setting_type {
+#define X(NAME, name) SETTING_##NAME,
+    SETTING_TYPES(X)
+#undef X
+};
+
+#define REQUIRED NULL
+
+/* clang-format off */
+
+/* S(key, field, type, default, min, max, unit, help) */
+#define SETTINGS_TABLE(S) \
+S("detector.name",      detector.name,      TEXT, "detector", "1", "", "", "what the detector is called in messages and on the page") \
+S("detector.ticks",     detector.ticks,     UINT, "0", "0", "10000000", "samples", "samples a wire an event; must be given where there are planes") \
+S("detector.plane[].id",       detector.plane[0].id,       UINT, REQUIRED, "0", "4294967295", "", "the plane's number in fragments, rules and decisions") \
+S("detector.plane[].wires",    detector.plane[0].wires,    UINT, REQUIRED, "1", "1000000", "wires", "wires of the plane, numbered from 0") \
+S("detector.plane[].pedestal", detector.plane[0].pedestal, REAL, "0", "-32768", "32767", "counts", "taken off int16 samples before they are scaled; float32 samples have none") \
+S("detector.plane[].scale",    detector.plane[0].scale,    REAL, "1", "1e-9", "1e9", "units a count", "of int16 samples; float32 samples are in the model's units already") \
+\
+S("readout.endpoints",       readout.endpoints,            ENDPOINTS, REQUIRED, "1", "", "", "where fragments come from: > connects, @ binds; without a sign: connects") \
+S("readout.pattern",         readout.pattern,              CHOICE, "sub", "", "", "sub | pull", "sub: losses show as gaps in a source's sequence; pull: a full daemon pushes back to the source") \
+S("readout.topics",          readout.topics,               STRINGS, "['']", "1", "", "", "sub only: beginnings of the topics to take; '' takes all") \
+S("readout.high_water_mark", readout.high_water_mark,      UINT, "256", "0", "1000000", "messages", "that ZeroMQ may hold for each peer; 0: no limit") \
+S("readout.receive_buffer",  readout.receive_buffer_bytes, BYTES, "0", "0 B", "1 GiB", "", "the kernel's receive buffer of each connection; 0: as the system has it") \
+S("readout.max_message",     readout.max_message_bytes,    BYTES, "128 MiB", "1 KiB", "2 GiB", "", "a larger message closes its connection") \
+S("readout.event_slots",     readout.event_slots,          UINT, "64", "1", "65536", "events", "open at a time; their memory is taken at start") \
+S("readout.event_timeout",   readout.event_timeout_ns,     NS, "20 ms", "1 us", "1 h", "", "how long an event may stay incomplete, from its first fragment on") \
+S("readout.incomplete",      readout.incomplete,           CHOICE, "mask", "", "", "mask | drop", "an event whose time is up: judge it with the missing wires empty and marked, or lose it") \
+S("readout.overload",        readout.overload,             CHOICE, "block", "", "", "block | drop-newest", "no slot or no worker is free: stop reading, or lose what comes") \
+S("readout.fragment_queue",  readout.fragment_queue,       UINT, "64", "1", "65536", "fragments", "that may wait for each worker") \
+\
+S("imaging.workers",          imaging.workers,          UINT, "2", "1", "256", "threads", "that reduce fragments") \
+S("imaging.edge_values",      imaging.edge_values,      UINT, "65536", "0", "268435456", "time bins", "kept for each event where fragments share a pooled pixel; 0: fragments must be cut at multiples of pool_wires") \
+S("imaging.time_rebin",       imaging.time_rebin,       UINT, "0", "0", "65536", "ticks", "summed to one time bin; 0: as the model says, else it must be what the model says") \
+S("imaging.pool_time",        imaging.pool_time,        UINT, "0", "0", "65536", "time bins", "summed to one pixel; 0 or what the model says") \
+S("imaging.pool_wires",       imaging.pool_wires,       UINT, "0", "0", "65536", "wires", "summed to one pixel; 0 or what the model says") \
+S("imaging.window_time_bins", imaging.window_time_bins, UINT, "0", "0", "1000000", "time bins", "a window spans; 0 or what the model says") \
+S("imaging.window_wires",     imaging.window_wires,     UINT, "0", "0", "1000000", "wires", "a window spans; 0 or what the model says") \
+\
+S("engine.kind",                    engine.kind,                    CHOICE, "cpu", "", "", "cpu", "where windows are scored") \
+S("engine.kernel",                  engine.kernel,                  TEXT, "auto", "1", "", "", "the kernel that runs the network, by its name; auto: the fastest that fits model and machine") \
+S("engine.window_stride_time_bins", engine.window_stride_time_bins, UINT, "0", "0", "1000000", "time bins", "from one window to the next; 0: windows side by side") \
+S("engine.window_stride_wires",     engine.window_stride_wires,     UINT, "0", "0", "1000000", "wires", "from one window to the next; 0: windows side by side") \
+S("engine.model[].file",            engine.model[0].file,           TEXT, REQUIRED, "1", "", "", "the model's file; a relative path begins at the working directory") \
+S("engine.model[].planes",          engine.model[0].planes,         PLANES, "[]", "0", "", "", "the planes it looks at; none: all") \
+\
+S("trigger.seed",            trigger.seed,            UINT, "1", "0", "9223372036854775807", "", "of the choices of prescales and pass-through; the same seed chooses the same events") \
+S("trigger.pass_through",    trigger.pass_through,    UINT, "0", "0", "4294967295", "events", "one event in so many is kept whatever its score; 0: none") \
+S("trigger.max_accept_rate", trigger.max_accept_rate, RATE, "0", "0 Hz", "1 GHz", "", "of accepted events, on the events' own times; what is above is throttled; 0: no limit") \
+S("trigger.accept_burst",    trigger.accept_burst,    UINT, "10", "1", "1000000", "events", "that may be accepted at once above max_accept_rate") \
+S("trigger.rule[].name",        trigger.rule[0].name,        TEXT, REQUIRED, "1", "", "", "what the rule is called in decisions") \
+S("trigger.rule[].label",       trigger.rule[0].label,       TEXT, REQUIRED, "1", "", "", "the model's output that the rule looks at") \
+S("trigger.rule[].threshold",   trigger.rule[0].threshold,   REAL, "0.5", "-1e12", "1e12", "score", "the rule fires if the score is above (not equal) ...") \
+S("trigger.rule[].min_windows", trigger.rule[0].min_windows, UINT, "1", "1", "1000000", "windows", "... in at least so many windows ...") \
+S("trigger.rule[].planes",      trigger.rule[0].planes,      PLANES, "[]", "0", "", "", "... of these planes; none: all") \
+S("trigger.rule[].prescale",    trigger.rule[0].prescale,    UINT, "1", "1", "4294967295", "events", "one in so many of the events for which it fires passes") \
+\
+S("output.decisions",          output.decisions,           ENDPOINTS, "[]", "0", "", "", "where decisions are published (PUB): > connects, @ binds; without a sign: binds") \
+S("output.push",               output.push,                ENDPOINTS, "[]", "0", "", "", "where decisions are pushed (PUSH): > connects, @ binds; without a sign: connects") \
+S("output.high_water_mark",    output.high_water_mark,     UINT, "10000", "0", "10000000", "messages", "that ZeroMQ may hold for each peer; a slow peer misses what is above; 0: no limit") \
+S("output.record.directory",   output.record.directory,    TEXT, "", "0", "", "", "where accepted events are recorded; '': nowhere") \
+S("output.record.contents",    output.record.contents,     FLAGS, "['decision', 'windows']", "1", "", "decision | windows | samples", "what is recorded of an accepted event") \
+S("output.record.flush",       output.record.flush_ns,     NS, "1 s", "10 ms", "1 h", "", "a kill loses at most what came after the last flush") \
+S("output.record.queue",       output.record.queue,        UINT, "64", "1", "65536", "events", "accepted events that may wait for the disk") \
+S("output.record.rotate.size", output.record.rotate_bytes, BYTES, "2 GiB", "64 KiB", "1024 TiB", "", "a new file is begun when one is this large ...") \
+S("output.record.rotate.time", output.record.rotate_ns,    NS, "10 min", "1 s", "1000 h", "", "... or this old") \
+\
+S("service.http",             service.http,                ADDRESS, "127.0.0.1:9464", "0", "", "", "the page, /metrics, /healthz and /readyz; '': no HTTP") \
+S("service.metrics",          service.metrics,             ENDPOINTS, "[]", "0", "", "", "where metrics are published (PUB): > connects, @ binds; without a sign: binds") \
+S("service.metrics_interval", service.metrics_interval_ns, NS, "1 s", "10 ms", "1 h", "", "from one metrics message to the next") \
+S("service.stop_limit",       service.stop_limit_ns,       NS, "10 s", "0 s", "1 h", "", "how long a stop may finish what is in flight") \
+S("service.log_level",        service.log_level,           CHOICE, "info", "", "", "error | warn | info | debug", "lines above this level are not written")
+
+/* Lists of tables: A(key, first element, how many, least, most, help). Their
+ * settings are the rows above that begin with "key[].". */
+#define SETTINGS_ARRAYS(A) \
+A("detector.plane", detector.plane[0], detector.n_planes, 0, SETTINGS_MAX_PLANES, "a plane of wires; none: ready-made images come in") \
+A("engine.model",   engine.model[0],   engine.n_models,   1, SETTINGS_MAX_MODELS, "a model and the planes it looks at; brings its own window, pooling and thresholds") \
+A("trigger.rule",   trigger.rule[0],   trigger.n_rules,   0, SETTINGS_MAX_RULES,  "fires on scores; an event is accepted if any rule passes its prescale")
+
+/* T(section, help) */
+#define SETTINGS_SECTIONS(T) \
+T("detector", "what the detector's planes look like") \
+T("readout", "where fragments come from, and how events are put together") \
+T("imaging", "samples become pixels; every model brings its own recipe, values here only check it") \
+T("engine", "windows are cut and scored") \
+T("trigger", "scores become a decision") \
+T("output", "decisions are published") \
+T("output.record", "accepted events are recorded") \
+T("output.record.rotate", "files of the recorder; also written rotate = { size = ..., time = ... }") \
+T("service", "what people and machines see from outside")
+
+/* clang-format on */
+
+/* An element of an array has at most this many fellows: the largest of them all. */
+enum { SETTINGS_MAX_ELEMENTS = SETTINGS_MAX_RULES };
+_Static_assert((int)SETTINGS_MAX_PLANES <= (int)SETTINGS_MAX_ELEMENTS &&
+                   (int)SETTINGS_MAX_MODELS <= (int)SETTINGS_MAX_ELEMENTS,
+               "an array of settings with more elements than SETTINGS_MAX_ELEMENTS");
+
+struct setting {
+    const char *key;
+    enum setting_type type;
+    const char *def; /* NULL: required */
+    const char *min, *max, *unit, *help;
+    size_t offset; /* of the field, or of element 0's field, in struct settings */
+    size_t bytes;  /* of the field */
+};
+
+struct settings_array {
+    const char *key;
+    size_t offset, stride, count_offset;
+    uint32_t least, most;
+    const char *help;
+};
+
+struct settings_section {
+    const char *key, *help;
+};
+
+enum {
+#define X(...) +1
+    SETTINGS_COUNT = 0 SETTINGS_TABLE(X),
+    SETTINGS_ARRAY_COUNT = 0 SETTINGS_ARRAYS(X),
+    SETTINGS_SECTION_COUNT = 0 SETTINGS_SECTIONS(X),
+#undef X
+};
+
+extern const struct setting settings_table[SETTINGS_COUNT];
+extern const struct settings_array settings_arrays[SETTINGS_ARRAY_COUNT];
+extern const struct settings_section settings_sections[SETTINGS_SECTION_COUNT];
+
+const char *setting_type_name(enum setting_type type);
+
+/* Index into settings_table of a key with "[]" in it, or -1. */
+int settings_find(const char *key);
+
+/* Index into settings_arrays, or -1. */
+int settings_find_array(const char *key);
+
+/* Whether there is a section of this name. */
+bool settings_is_section(const char *key);
+
+/* The array (index or -1) to whose elements a setting's key belongs. */
+int settings_array_of(const char *key);
+
+/* Where a setting lies; `index` is the element's, 0 for those without. */
+void *settings_field(struct settings *s, const struct setting *row, uint32_t index);
+const void *settings_field_const(const struct settings *s, const struct setting *row,
+                                 uint32_t index);
+
+/* How many elements an array has now. */
+uint32_t *settings_count(struct settings *s, const struct settings_array *array);
+uint32_t settings_count_const(const struct settings *s, const struct settings_array *array);
+
+#endif

@@ -63,8 +63,8 @@ static int64_t quantize_element(const struct layer *l, int64_t x, const struct f
     if (type->width == 0) {
         return 0;
     }
-    int64_t y = fixed_cast(x, l->in_t.fraction, type);
-    return y * (INT64_C(1) << (y == 0 ? 0 : l->out_t.fraction - type->fraction));
+    /* out_t holds every element's type: the second cast is exact */
+    return fixed_cast(fixed_cast(x, l->in_t.fraction, type), type->fraction, &l->out_t);
 }
 
 static void run_quantize(const struct layer *l, struct tensors *t)

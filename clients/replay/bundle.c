@@ -134,12 +134,12 @@ static struct payload *compress_scratch(const struct bundle *b, size_t bytes,
         size_t packed = ZSTD_compress(p->data, bound, b->scratch, bytes, ZSTD_LEVEL);
         p->bytes = ZSTD_isError(packed) ? 0 : packed;
     }
-    struct payload *fitted = p->bytes ? realloc(p, sizeof *p + p->bytes) : NULL;
     if (p->bytes == 0) {
         free(p);
         failure_set(f, "a fragment of %zu bytes cannot be compressed", bytes);
         return NULL;
     }
+    struct payload *fitted = realloc(p, sizeof *p + p->bytes);
     return fitted ? fitted : p;
 }
 
@@ -233,7 +233,7 @@ static bool push_plane(struct bundle *b, const struct recipe *r, const struct op
                 i++;
             end = wire + (uint32_t)(i - from);
         }
-        if (!push_wires(b, r, w, have + from, i - from, plane, wire, end, int16, f))
+        if (!push_wires(b, r, w, n ? have + from : NULL, i - from, plane, wire, end, int16, f))
             return false;
         wire = end;
     }
@@ -271,7 +271,7 @@ bool bundle_from_wires(struct bundle *b, const struct recipe *r, const struct op
                                "says otherwise",
                                w->wire[from + n - 1].wire, id, wires - 1, id);
         b->wires += (uint32_t)n;
-        if (!push_plane(b, r, w, w->wire + from, n, id, wires, step, int16, f))
+        if (!push_plane(b, r, w, n ? w->wire + from : NULL, n, id, wires, step, int16, f))
             return false;
     }
     return true;

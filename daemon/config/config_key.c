@@ -63,6 +63,17 @@ static const char *last_part(const char *key)
     return dot != NULL ? dot + 1 : key;
 }
 
+/* As many parts: a section is no neighbour of a key below it. */
+static bool is_as_deep(const char *a, const char *b)
+{
+    int dots = 0;
+    for (; *a != 0; a++)
+        dots += *a == '.';
+    for (; *b != 0; b++)
+        dots -= *b == '.';
+    return dots == 0;
+}
+
 struct search {
     const char *plain; /* what was written */
     size_t best;
@@ -104,7 +115,8 @@ bool config_key_nearest(const char *key, bool whole, char *nearest, size_t bytes
     for (int i = 0; i < SETTINGS_COUNT; i++)
         try_key(&s, settings_table[i].key);
     for (int i = 0; i < SETTINGS_SECTION_COUNT; i++)
-        try_key(&s, settings_sections[i].key);
+        if (is_as_deep(settings_sections[i].key, plain))
+            try_key(&s, settings_sections[i].key);
     for (int i = 0; i < SETTINGS_ARRAY_COUNT; i++)
         try_key(&s, settings_arrays[i].key);
     for (int i = 0; s.found == NULL && i < SETTINGS_COUNT; i++)

@@ -89,9 +89,11 @@ void config_print(FILE *out)
         print_kind(row, "", out);
         fputs(row->def == REQUIRED ? "; must be given)\n" : ")\n", out);
         bool comment = row->def == REQUIRED || settings_array_of(row->key) >= 0;
-        fprintf(out, "%s%s = ", comment ? "# " : "", last_part(row->key));
-        if (row->def != REQUIRED)
+        fprintf(out, "%s%s =", comment ? "# " : "", last_part(row->key));
+        if (row->def != REQUIRED) {
+            fputc(' ', out);
             print_default(row, out);
+        }
         fputc('\n', out);
     }
 }

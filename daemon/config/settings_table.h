@@ -88,7 +88,7 @@ S("engine.model[].planes",          engine.model[0].planes,         PLANES, "[]"
 \
 S("trigger.seed",            trigger.seed,            UINT, "1", "0", "9223372036854775807", "", "of the choices of prescales and pass-through; the same seed chooses the same events") \
 S("trigger.pass_through",    trigger.pass_through,    UINT, "0", "0", "4294967295", "events", "one event in so many is kept whatever its score; 0: none") \
-S("trigger.max_accept_rate", trigger.max_accept_rate, RATE, "0", "0 Hz", "1 GHz", "", "of accepted events, on the events' own times; what is above is throttled; 0: no limit") \
+S("trigger.max_accept_rate", trigger.max_accept_rate, RATE, "0", "0 Hz", "1000 MHz", "", "of accepted events, on the events' own times; what is above is throttled; 0: no limit") \
 S("trigger.accept_burst",    trigger.accept_burst,    UINT, "10", "1", "1000000", "events", "that may be accepted at once above max_accept_rate") \
 S("trigger.rule[].name",        trigger.rule[0].name,        TEXT, REQUIRED, "1", "", "", "what the rule is called in decisions") \
 S("trigger.rule[].label",       trigger.rule[0].label,       TEXT, REQUIRED, "1", "", "", "the model's output that the rule looks at") \

@@ -12,6 +12,10 @@
 namespace
 {
 
+/* A tree is destroyed recursively, and only dots make it deep without a limit in
+ * toml++ itself (256 for brackets). With this many the stack is safe. */
+constexpr std::ptrdiff_t max_dots = 8192;
+
 struct walk {
     toml_visit *visit;
     void *context;
@@ -120,6 +124,10 @@ bool sparsed_toml_read(const char *text, size_t bytes, toml_visit *visit, void *
                        char *problem, size_t problem_bytes, uint32_t *line)
 {
     *line = 0;
+    if (std::count(text, text + bytes, '.') > max_dots) {
+        put_problem(problem, problem_bytes, "more than 8192 dots");
+        return false;
+    }
     try {
         const toml::table root = toml::parse(std::string_view(text, bytes));
         walk_table(walk{visit, context}, "", root);

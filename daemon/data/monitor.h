@@ -61,7 +61,12 @@ enum monitor_dead_cause {
 };
 
 struct monitor {
-    uint64_t started_ns; /* monotonic */
+    uint64_t started_ns;  /* monotonic */
+    _Atomic bool ready;   /* the readout takes fragments */
+    _Atomic uint32_t run; /* of the last event that was decided */
+    /* Monotonic; the event thread writes it each time it comes round, with work
+     * or without, at least once a second. 0: it has not begun. */
+    _Atomic uint64_t heartbeat_ns;
 
     /* readout: fragments by source and fate. Row 0 holds what has no readable
      * header and so no source; its id is 0 and it is shown as "unknown". */
@@ -81,10 +86,11 @@ struct monitor {
     /* output */
     counter decisions_published; /* handed to the sockets */
     counter decisions_missed;    /* not sent to some peer: its queue was full */
-    counter recorded_events, recorded_bytes, record_files;
+    counter recorded_events, recorded_bytes, record_files; /* events and bytes: once flushed */
     counter record_lost;   /* accepted events the recorder did not write */
     counter record_errors; /* failed writes */
     _Atomic bool record_failing;
+    _Atomic uint64_t disk_free_bytes; /* where the recorder writes; 0: not known yet */
 
     /* gauges */
     _Atomic uint32_t slots, slots_used;

@@ -1,0 +1,117 @@
+#include "data/monitor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *help;
+} stages[] = {
+#define X(name, help) {#name, help},
+    MONITOR_STAGES(X)
+#undef X
+};
+
+static const struct {
+    const char *name, *help;
+} causes[] = {
+#define X(name, help) {#name, help},
+    MONITOR_DEAD_CAUSES(X)
+#undef X
+};
+
+const char *monitor_stage_name(enum monitor_stage stage)
+{
+    return stages[stage].name;
+}
+
+const char *monitor_stage_help(enum monitor_stage stage)
+{
+    return stages[stage].help;
+}
+
+const char *monitor_dead_cause_name(enum monitor_dead_cause cause)
+{
+    return causes[cause].name;
+}
+
+const char *monitor_dead_cause_help(enum monitor_dead_cause cause)
+{
+    return causes[cause].help;
+}
+
+/* Fates before `in`: an event that ends between the two reads then counts as in
+ * flight; the other way round in_flight could fall below 0. */
+struct ledger monitor_ledger(const struct monitor *m)
+{
+    struct ledger l = {0};
+    uint64_t ended = 0;
+    for (uint32_t i = 0; i < EVENT_FATE_COUNT; i++) {
+        l.fate[i] = atomic_load_explicit(&m->event_fate[i], memory_order_acquire);
+        ended += l.fate[i];
+        l.lost += event_fate_is_loss((enum event_fate)i) ? l.fate[i] : 0;
+    }
+    l.in = counter_read(&m->events_in);
+    l.in_flight = l.in > ended ? l.in - ended : 0;
+    return l;
+}
+
+/* 184220 -> "184,220" */
+static const char *grouped(uint64_t n, char text[32])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    char *out = text;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            *out++ = ',';
+        }
+        *out++ = digits[i];
+    }
+    *out = '\0';
+    return text;
+}
+
+struct text {
+    char *to;
+    size_t room; /* with the final zero */
+};
+
+static void put(struct text *t, const char *before, uint64_t n)
+{
+    char number[32];
+    int wrote = snprintf(t->to, t->room, "%s%s", before, grouped(n, number));
+    size_t used = wrote < 0 ? 0 : (size_t)wrote;
+    used = used < t->room ? used : t->room - 1;
+    t->to += used;
+    t->room -= used;
+}
+
+void ledger_format(const struct ledger *l, char *text, uint32_t bytes)
+{
+    if (bytes == 0) {
+        return;
+    }
+    struct text t = {text, bytes};
+    char before[64];
+    put(&t, "in ", l->in);
+    const char *sign = " = ";
+    for (uint32_t i = 0; i < EVENT_FATE_COUNT; i++) {
+        if (!event_fate_is_loss((enum event_fate)i)) {
+            (void)snprintf(before, sizeof before, "%s%s ", sign,
+                           event_fate_name((enum event_fate)i));
+            put(&t, before, l->fate[i]);
+            sign = " + ";
+        }
+    }
+    put(&t, " + lost ", l->lost);
+    const char *open = " (";
+    for (uint32_t i = 0; i < EVENT_FATE_COUNT; i++) {
+        if (event_fate_is_loss((enum event_fate)i) && l->fate[i] > 0) {
+            (void)snprintf(before, sizeof before, "%s%s ", open,
+                           event_fate_name((enum event_fate)i));
+            put(&t, before, l->fate[i]);
+            open = ", ";
+        }
+    }
+    put(&t, l->lost > 0 ? ") + in flight " : " + in flight ", l->in_flight);
+}

@@ -1,0 +1,44 @@
+/* publisher: each decision becomes one ZeroMQ message, topic and Decision
+ * (proto/decision.proto), on a PUB and a PUSH socket.
+ *
+ *                          every peer has room
+ *     decision --> PUB  ----------------------------> all subscribers of its topic
+ *                    |     some peer's queue is full
+ *                    +------------------------------> all the others; counted as missed
+ *              --> PUSH --------------------------->  one peer that has room; else missed
+ *
+ * It never waits for a peer. A decision counts in decisions_published when at
+ * least one socket took it (a PUB socket without subscribers takes everything),
+ * and once in decisions_missed for each socket that could not hand it to every
+ * peer it was meant for.
+ *
+ * All memory, the message for the largest possible event included, is taken by
+ * publisher_create. One thread owns it after that: the output thread.
+ */
+#ifndef SPARSED_OUTPUT_PUBLISHER_H
+#define SPARSED_OUTPUT_PUBLISHER_H
+
+#include "base/error.h"
+#include "data/event.h"
+#include "data/monitor.h"
+#include "output/run_info.h"
+
+#include <stdint.h>
+
+struct publisher;
+
+/* `settings` and `info` and the monitor are borrowed. No endpoints at all is
+ * allowed: then nothing is sent. Errors: NETWORK names the endpoint, SYSTEM. */
+struct publisher *publisher_create(const struct output_settings *settings,
+                                   const struct run_info *info, void *zmq_context,
+                                   struct monitor *monitor, struct error *err);
+
+/* Sends the decision of a decided event. `now_ns` is monotonic (for the latency),
+ * `wall_ns` since the epoch (decided_time_ns). Never blocks, never fails. */
+void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns, uint64_t wall_ns);
+
+/* Closes the sockets; what peers have not fetched is given up `linger_ms` after
+ * the context's termination begins. */
+void publisher_destroy(struct publisher **p, int linger_ms);
+
+#endif

@@ -1,0 +1,276 @@
+#include "top/view.h"
+
+#include "common/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LABEL_COLUMNS = 10 };
+
+__attribute__((format(printf, 2, 3))) static void because(struct view_health *h, const char *format,
+                                                          ...)
+{
+    if (h->n == VIEW_REASONS)
+        return;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(h->reason[h->n++], VIEW_REASON_BYTES, format, args);
+    va_end(args);
+}
+
+static bool is_real_source(const struct facts_source *s)
+{
+    return strcmp(s->name, "unknown") != 0 && s->received > 0;
+}
+
+static void judge_sources(struct view_health *h, const struct facts *f)
+{
+    size_t all = 0, silent = 0;
+    double shortest = INFINITY;
+    for (size_t i = 0; i < f->n_sources; i++)
+        if (is_real_source(&f->source[i])) {
+            all++;
+            silent += f->source[i].silent_seconds > VIEW_SILENT_SECONDS;
+            shortest = fmin(shortest, f->source[i].silent_seconds);
+        }
+    bool idle = silent == all;
+    if (idle && h->state == VIEW_HEALTHY) {
+        h->state = VIEW_IDLE;
+        if (all == 0)
+            because(h, "no fragment has come yet");
+        else
+            because(h, "no source has sent for %.0f s", shortest);
+    }
+    for (size_t i = 0; i < f->n_sources && !idle; i++)
+        if (is_real_source(&f->source[i]) && f->source[i].silent_seconds > VIEW_SILENT_SECONDS) {
+            h->state = VIEW_TROUBLE;
+            because(h, "source %s silent for %.0f s", f->source[i].name,
+                    f->source[i].silent_seconds);
+        }
+}
+
+void view_health(struct view_health *h, const struct facts *f, const struct facts_rates *r)
+{
+    *h = (struct view_health){.state = VIEW_HEALTHY};
+    if (f->ledger_broken > 0)
+        because(h, "ledger does not close (%.0f checks)", f->ledger_broken);
+    if (f->record_failing > 0)
+        because(h, "the recorder fails to write");
+    if (f->ready == 0)
+        because(h, "sparsed says it is not ready");
+    if (r->known && r->lost_hz > 0)
+        because(h, "%.0f events lost in the last %.1f s", r->lost_hz * r->dt, r->dt);
+    if (r->known && r->fragments_lost > 0)
+        because(h, "%.0f fragments lost in the last %.1f s", r->fragments_lost, r->dt);
+    if (r->known && r->record_lost > 0)
+        because(h, "%.0f accepted events not recorded in the last %.1f s", r->record_lost, r->dt);
+    if (r->known && r->decisions_missed > 0)
+        because(h, "%.0f decisions missed by a subscriber in the last %.1f s", r->decisions_missed,
+                r->dt);
+    if (r->known && r->live < 0.99)
+        because(h, "dead time %.1f %%", 100 * (1 - r->live));
+    if (h->n > 0)
+        h->state = VIEW_TROUBLE;
+    judge_sources(h, f);
+}
+
+const char *view_state_name(enum view_state state)
+{
+    return state == VIEW_HEALTHY ? "healthy" : state == VIEW_IDLE ? "idle" : "TROUBLE";
+}
+
+static struct view_line *begin(struct view *v, const char *label)
+{
+    struct view_line *l = &v->line[v->n < VIEW_LINES ? v->n++ : VIEW_LINES - 1];
+    snprintf(l->text, sizeof l->text, "%-*s", LABEL_COLUMNS, label);
+    l->bad = false;
+    return l;
+}
+
+__attribute__((format(printf, 2, 3))) static void add(struct view_line *l, const char *format, ...)
+{
+    size_t used = strlen(l->text);
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(l->text + used, sizeof l->text - used, format, args);
+    va_end(args);
+}
+
+/* The numbers of one printf at a time: enough buffers in turn. Single-threaded. */
+static char *room(void)
+{
+    static char buffer[16][TEXT_NUMBER_BYTES];
+    static unsigned next;
+    return buffer[next++ % 16];
+}
+static const char *count(double x)
+{
+    char *b = room();
+    return x >= 0 && x < 1.8e19 ? text_count(b, TEXT_NUMBER_BYTES, (uint64_t)x) : "-";
+}
+static const char *rate(double x)
+{
+    return text_rate(room(), TEXT_NUMBER_BYTES, x);
+}
+static const char *seconds(double x)
+{
+    return text_seconds(room(), TEXT_NUMBER_BYTES, x);
+}
+static const char *size(double x)
+{
+    return text_bytes(room(), TEXT_NUMBER_BYTES, x);
+}
+
+/* The last 30 values from 0 to the largest; what is unknown is a blank. */
+static void sparkline(struct view_line *l, const double *x, size_t n, bool utf8)
+{
+    static const char *const fine[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static const char *const plain[] = {"_", ".", "-", "~", "=", "+", "*", "#"};
+    double top = 0;
+    size_t first = n > 30 ? n - 30 : 0;
+    for (size_t i = first; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+    for (size_t i = first; i < n; i++) {
+        int level = top > 0 && x[i] > 0 ? (int)(x[i] / top * 7.999) : 0;
+        add(l, "%s", isnan(x[i]) ? " " : (utf8 ? fine : plain)[level]);
+    }
+}
+
+static void render_title(struct view *v, const struct facts *f, const struct view_health *h)
+{
+    char up[TEXT_NUMBER_BYTES];
+    struct view_line *l = begin(v, "sparsed");
+    add(l, "%s  run %.0f  running %s   %s", f->instance, isnan(f->run) ? 0 : f->run,
+        text_clock(up, sizeof up, f->uptime_seconds), view_state_name(h->state));
+    l->bad = h->state == VIEW_TROUBLE;
+    for (size_t i = 0; i < h->n; i++) {
+        l = begin(v, i == 0 ? "why" : "");
+        add(l, "%s%s", h->reason[i], h->state == VIEW_TROUBLE ? " !" : "");
+        l->bad = h->state == VIEW_TROUBLE;
+    }
+}
+
+static void render_rates(struct view *v, const struct facts *f, const struct facts_rates *r,
+                         const struct facts_history *past, bool utf8)
+{
+    static const struct facts_rates unknown = {.in_hz = NAN,
+                                               .accepted_hz = NAN,
+                                               .lost_hz = NAN,
+                                               .windows_hz = NAN,
+                                               .bytes_hz = NAN,
+                                               .live = NAN};
+    const struct facts_rates *s = r->known ? r : &unknown;
+    struct view_line *l = begin(v, "rate");
+    add(l, "%s Hz in   %s Hz accepted   %s lost/s   live ", rate(s->in_hz), rate(s->accepted_hz),
+        rate(s->lost_hz));
+    if (isnan(s->live))
+        add(l, "-");
+    else
+        add(l, "%.2f %%", 100 * s->live);
+    l->bad = s->lost_hz > 0 || s->live < 0.99;
+    l = begin(v, "accepted");
+    add(l, "%s Hz over %zu messages   ", rate(facts_mean(past->accepted_hz, past->n)), past->n);
+    sparkline(l, past->accepted_hz, past->n, utf8);
+    l = begin(v, "latency");
+    add(l, "p50 %s   p99 %s   p99.9 %s   max %s   ", seconds(f->p50), seconds(f->p99),
+        seconds(f->p999), seconds(f->max));
+    sparkline(l, past->latency, past->n, utf8);
+    l = begin(v, "engine");
+    add(l, "%s   %s windows/s   cut %s   readout %s/s", f->engine[0] ? f->engine : "-",
+        rate(s->windows_hz), count(f->windows_truncated), size(s->bytes_hz));
+}
+
+static void render_sources(struct view *v, const struct facts *f)
+{
+    enum { SHOWN = 12 };
+    size_t shown = 0, ok = 0;
+    struct view_line *l;
+    for (size_t i = 0; i < f->n_sources; i++) {
+        const struct facts_source *s = &f->source[i];
+        bool silent = s->silent_seconds > VIEW_SILENT_SECONDS && is_real_source(s);
+        bool odd = silent || s->missed > 0 || s->repeated > 0 || s->out_of_order > 0;
+        if (!odd || shown == SHOWN) {
+            ok += is_real_source(s);
+            continue;
+        }
+        l = begin(v, shown++ == 0 ? "sources" : "");
+        add(l, "%s %s", s->name, silent ? "silent" : "ok");
+        if (silent)
+            add(l, " %.0f s !", s->silent_seconds);
+        add(l, "   missed %s in %s gaps, repeated %s, out of order %s", count(s->missed),
+            count(s->gaps), count(s->repeated), count(s->out_of_order));
+        l->bad = silent;
+    }
+    l = begin(v, shown == 0 ? "sources" : "");
+    add(l, "%zu %s", ok, shown == 0 ? "ok" : "more");
+}
+
+static void render_ledger(struct view *v, const struct facts *f)
+{
+    double lost = facts_events_lost(f);
+    struct view_line *l = begin(v, "ledger");
+    add(l, "in %s =", count(f->events_in));
+    for (size_t i = 0; i < f->event_fates.n; i++)
+        if (!facts_is_event_loss(f->event_fates.entry[i].name))
+            add(l, " %s %s +", f->event_fates.entry[i].name, count(f->event_fates.entry[i].value));
+    add(l, " lost %s + in flight %s", count(lost), count(f->in_flight));
+    if (f->ledger_broken > 0)
+        add(l, "   does not close !");
+    l->bad = f->ledger_broken > 0;
+    if (lost > 0) {
+        l = begin(v, "");
+        add(l, "lost %s:", count(lost));
+        for (size_t i = 0; i < f->event_fates.n; i++)
+            if (facts_is_event_loss(f->event_fates.entry[i].name) &&
+                f->event_fates.entry[i].value > 0)
+                add(l, " %s %s", f->event_fates.entry[i].name,
+                    count(f->event_fates.entry[i].value));
+    }
+    l = begin(v, "fragments");
+    add(l, "lost %s", count(facts_fragments_lost(f)));
+    for (size_t i = 0; i < f->fragment_fates.n; i++)
+        if (f->fragment_fates.entry[i].value > 0)
+            add(l, "   %s %s", f->fragment_fates.entry[i].name,
+                count(f->fragment_fates.entry[i].value));
+}
+
+static void render_rest(struct view *v, const struct facts *f, const struct facts_history *past)
+{
+    struct view_line *l = begin(v, "rules");
+    for (size_t i = 0; i < f->rules_fired.n; i++) {
+        const char *name = f->rules_fired.entry[i].name;
+        add(l, "%s fired %s, prescaled away %s   ", name, count(f->rules_fired.entry[i].value),
+            count(facts_get(&f->rules_prescaled, name)));
+    }
+    add(l, "pass-through %s", count(f->pass_through));
+    l = begin(v, "disk");
+    double per_second = facts_mean(past->recorded_hz, past->n);
+    add(l, "%s written in %s files, %s free", size(f->recorded_bytes), count(f->recorded_files),
+        size(f->disk_free_bytes));
+    if (per_second > 0 && f->disk_free_bytes >= 0)
+        add(l, ", %.1f h at this rate", f->disk_free_bytes / per_second / 3600);
+    if (f->record_failing > 0)
+        add(l, "   failing !");
+    l->bad = f->record_failing > 0;
+    l = begin(v, "output");
+    add(l, "decisions %s, missed %s   not recorded %s", count(f->decisions_published),
+        count(f->decisions_missed), count(f->record_lost));
+    l = begin(v, "inside");
+    add(l, "slots %s of %s", count(f->slots_used), count(f->slots));
+    for (size_t i = 0; i < f->queues.n; i++)
+        add(l, "   %s %s", f->queues.entry[i].name, count(f->queues.entry[i].value));
+    add(l, "   memory %s", size(f->memory_bytes));
+}
+
+void view_render(struct view *v, const struct facts *f, const struct facts_rates *r,
+                 const struct facts_history *past, const struct view_health *h, bool utf8)
+{
+    v->n = 0;
+    render_title(v, f, h);
+    render_rates(v, f, r, past, utf8);
+    render_sources(v, f);
+    render_ledger(v, f);
+    render_rest(v, f, past);
+}

@@ -134,6 +134,7 @@ static enum sender_result send_event(struct replay *r, const struct bundle *b, u
         return SENDER_FAILED;
     t->unheard += !sender_heard(&r->sender);
     t->without += b->count == 0;
+    uint64_t dropped_before = t->dropped_fragments;
     for (size_t i = 0; i < b->count; i++) {
         const struct fragment *fragment = &b->fragment[r->order[i]];
         uint32_t source = (uint32_t)(i % r->o.sources);
@@ -154,6 +155,7 @@ static enum sender_result send_event(struct replay *r, const struct bundle *b, u
         t->bytes += fragment->payload ? fragment->payload->bytes : 0;
     }
     t->events++;
+    t->holed += t->dropped_fragments > dropped_before;
     t->counts.saturated += b->counts.saturated;
     t->counts.nonnumber += b->counts.nonnumber;
     t->counts.duplicates += b->counts.duplicates;

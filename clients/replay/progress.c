@@ -141,6 +141,7 @@ void progress_finish(struct progress *p, const struct tally *t, bool interrupted
             grouped(t->empty_fragments, empty), scaled((double)t->bytes, "B", bytes));
     remark(t->cut, "events were sent in part");
     remark(t->without, "events had no wire, nothing was sent of them (--missing omit)");
+    remark(t->holed, "events lack fragments, the subscriber was too slow");
     remark(t->dropped_fragments, "fragments dropped, the subscriber was too slow (--full drop)");
     remark(t->unheard, "events sent while nobody subscribed");
     remark(t->slips, "times more than 0.5 s behind the pace asked for");
@@ -155,14 +156,15 @@ void progress_json(const struct progress *p, const struct tally *t, bool complet
     double seconds = (double)(now_ns - p->start_ns) / 1e9;
     fprintf(out,
             "{\"complete\": %s, \"events\": %" PRIu64 ", \"events_in_part\": %" PRIu64
-            ", \"events_without_fragment\": %" PRIu64 ", \"events_unheard\": %" PRIu64
-            ", \"fragments\": %" PRIu64 ", \"fragments_empty\": %" PRIu64
-            ", \"fragments_dropped\": %" PRIu64 ", \"payload_bytes\": %" PRIu64
+            ", \"events_with_drops\": %" PRIu64 ", \"events_without_fragment\": %" PRIu64
+            ", \"events_unheard\": %" PRIu64 ", \"fragments\": %" PRIu64
+            ", \"fragments_empty\": %" PRIu64 ", \"fragments_dropped\": %" PRIu64
+            ", \"payload_bytes\": %" PRIu64
             ", \"seconds\": %.6f, \"rate_hz\": %.3f, \"slips\": %" PRIu64
             ", \"samples_saturated\": %" PRIu64 ", \"samples_nonnumber\": %" PRIu64
             ", \"rows_duplicate\": %" PRIu64 "}\n",
-            complete ? "true" : "false", t->events, t->cut, t->without, t->unheard, t->fragments,
-            t->empty_fragments, t->dropped_fragments, t->bytes, seconds,
+            complete ? "true" : "false", t->events, t->cut, t->holed, t->without, t->unheard,
+            t->fragments, t->empty_fragments, t->dropped_fragments, t->bytes, seconds,
             seconds > 0 ? (double)t->events / seconds : 0, t->slips, t->counts.saturated,
             t->counts.nonnumber, t->counts.duplicates);
     fflush(out);

@@ -15,7 +15,8 @@
 
 /* What was sent; sums from the start. */
 struct tally {
-    uint64_t events;    /* all of whose fragments were sent */
+    uint64_t events;    /* gone through, whole or with fragments dropped */
+    uint64_t holed;     /* of them with fragments dropped */
     uint64_t cut;       /* events ended halfway by ^C or an error */
     uint64_t without;   /* events of which --missing omit left no fragment */
     uint64_t unheard;   /* events sent while nobody subscribed */

@@ -363,6 +363,29 @@ def test_pub_waits_for_the_subscriber(tmp_path, run):
     assert {h.event for h, _ in fragments} == {10, 11} and fragments[0][0].sequence == 0
 
 
+def test_a_slow_subscriber_is_told(tmp_path, run):
+    """A PUB socket drops in silence. Here every fragment is either taken or counted."""
+    path = make_file(tmp_path / "e.h5", [(1, 0, 1, [(2, w, ramp(w)) for w in range(400)])])
+    context = zmq.Context()
+    socket = context.socket(zmq.SUB)
+    socket.setsockopt(zmq.RCVHWM, 1)
+    socket.subscribe(b"")
+    port = socket.bind_to_random_port("tcp://127.0.0.1")
+    try:
+        p = run("sparse-replay", path, "--plane", "2:400", "--pattern", "pub", "--full", "drop",
+                "--hwm", 1, "--preload", "--loops", 2000, "--linger", 0, "--json", "--to",
+                f"tcp://127.0.0.1:{port}", start=True)
+        socket.poll(20000)  # lets the subscription out, takes nothing
+        out, err = p.communicate(timeout=60)
+    finally:
+        socket.close(0)
+        context.term()
+    assert p.returncode == 0, err
+    account = json.loads(out)
+    assert account["fragments_dropped"] > 0 and account["events_with_drops"] > 0
+    assert account["fragments"] + account["fragments_dropped"] == 2000
+
+
 def test_push_without_a_peer(tmp_path, run, free_port):
     """Nobody there is an error that names the endpoint, not a silent success."""
     path = make_file(tmp_path / "e.h5", two_events())

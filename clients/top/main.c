@@ -50,7 +50,7 @@ static const char usage_text[] =
     "Exit status: 0; 1 for --timeout or a failed socket or output; 2 for a bad command line.\n";
 
 static const char *const line_help[] = {
-    "sparsed    instance, run, time since start, and: healthy, idle or TROUBLE",
+    "sparsed    healthy, idle or TROUBLE; instance, run, time since start",
     "why        trouble: events or fragments lost, decisions missed or not recorded since",
     "           the last message; ledger not closing; recorder failing; dead time above",
     "           1 %; a source silent for 5 s while others send. idle: no source sends",

@@ -142,8 +142,13 @@ static void render_title(struct view *v, const struct facts *f, const struct vie
 {
     char up[TEXT_NUMBER_BYTES];
     struct view_line *l = begin(v, "sparsed");
-    add(l, "%s  run %.0f  running %s   %s", f->instance, isnan(f->run) ? 0 : f->run,
-        text_clock(up, sizeof up, f->uptime_seconds), view_state_name(h->state));
+    /* the word comes first: it is the last thing that a narrow terminal cuts off */
+    add(l, "%s   %s  run ", view_state_name(h->state), f->instance);
+    if (isfinite(f->run))
+        add(l, "%.0f", f->run);
+    else
+        add(l, "-");
+    add(l, "  running %s", text_clock(up, sizeof up, f->uptime_seconds));
     l->bad = h->state == VIEW_TROUBLE;
     for (size_t i = 0; i < h->n; i++) {
         l = begin(v, i == 0 ? "why" : "");

@@ -342,7 +342,7 @@ def test_top_plain_once(publisher, start):
     send(socket, steady(100, disk_free_bytes=412e9), b"metrics")
     out, err = p.communicate(timeout=WAIT_S)
     assert p.returncode == 0 and "\x1b" not in out
-    assert out.splitlines()[0] == "sparsed   TestTPC  run 1207  running 00:01:40   healthy"
+    assert out.splitlines()[0] == "sparsed   healthy   TestTPC  run 1207  running 00:01:40"
     assert "412 GB free" in out and "not metrics" in err
 
 

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5_hl.h>
+#include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,10 +302,26 @@ static bool load_open_file(hid_t file, struct model *m, struct error *err)
     return check_whole(m, err);
 }
 
+/* HDF5's memory driver, given the bytes; H5LTopen_file_image would do the same,
+ * but leaks where the image is not a file. */
+static hid_t open_image(void *data, size_t bytes)
+{
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    hid_t file = -1;
+    if (list >= 0 && H5Pset_fapl_core(list, 1 << 16, 0) >= 0 &&
+        H5Pset_file_image(list, data, bytes) >= 0) {
+        /* HDF5 insists that no file of the image's name exists: this one cannot */
+        file = H5Fopen("/dev/null/model", H5F_ACC_RDONLY, list);
+    }
+    if (list >= 0) {
+        (void)H5Pclose(list);
+    }
+    return file;
+}
+
 static bool load_image(void *data, size_t bytes, struct model *m, struct error *err)
 {
-    hid_t file =
-        H5LTopen_file_image(data, bytes, H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
+    hid_t file = open_image(data, bytes);
     if (file < 0) {
         return error_set(err, ERROR_MODEL, "not an HDF5 file, or a damaged one");
     }

@@ -1,0 +1,239 @@
+/* How: libmicrohttpd's own polling thread serves every connection, so a slow client
+ * holds a descriptor but no thread. A page is made anew for each request. */
+#include "service/http.h"
+
+#include "base/clock.h"
+#include "service/health.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MAX_CONNECTIONS = 64, TIMEOUT_S = 10, CONNECTION_BYTES = 16 * 1024 };
+
+struct http {
+    struct MHD_Daemon *daemon;
+    const struct metrics_source *source;
+    uint16_t port;
+};
+
+static enum MHD_Result reply(struct MHD_Connection *c, unsigned status, const char *type,
+                             char *text, size_t bytes, enum MHD_ResponseMemoryMode mode)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(bytes, text, mode);
+    if (response == NULL) {
+        if (mode == MHD_RESPMEM_MUST_FREE) {
+            free(text);
+        }
+        return MHD_NO;
+    }
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    }
+    enum MHD_Result result = MHD_queue_response(c, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result say(struct MHD_Connection *c, unsigned status, const char *sentence)
+{
+    char text[256];
+    int n = snprintf(text, sizeof text, "%s\n", sentence);
+    return reply(c, status, "text/plain; charset=utf-8", text, (size_t)n, MHD_RESPMEM_MUST_COPY);
+}
+
+/* The pages. */
+
+static enum MHD_Result show_index(struct http *h, struct MHD_Connection *c)
+{
+    (void)h;
+    return say(c, MHD_HTTP_OK,
+               "sparsed " SPARSED_VERSION "\n"
+               "/metrics  every number, for Prometheus\n"
+               "/healthz  200 while the daemon lives\n"
+               "/readyz   200 while it takes data");
+}
+
+static enum MHD_Result show_metrics(struct http *h, struct MHD_Connection *c)
+{
+    size_t bytes = 0;
+    char *text = metrics_text(h->source, clock_monotonic_ns(), &bytes);
+    if (text == NULL) {
+        return say(c, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+    }
+    return reply(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, bytes,
+                 MHD_RESPMEM_MUST_FREE);
+}
+
+static enum MHD_Result show_health(struct http *h, struct MHD_Connection *c)
+{
+    char text[128];
+    bool good = health_live(h->source->monitor, clock_monotonic_ns(), text, sizeof text);
+    return say(c, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text);
+}
+
+static enum MHD_Result show_ready(struct http *h, struct MHD_Connection *c)
+{
+    char text[128];
+    bool good = health_ready(h->source->monitor, clock_monotonic_ns(), text, sizeof text);
+    return say(c, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text);
+}
+
+static const struct {
+    const char *path;
+    enum MHD_Result (*show)(struct http *h, struct MHD_Connection *c);
+} pages[] = {
+    {"/", show_index},
+    {"/metrics", show_metrics},
+    {"/healthz", show_health},
+    {"/readyz", show_ready},
+};
+
+static enum MHD_Result handle(void *self, struct MHD_Connection *c, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_bytes, void **state)
+{
+    static int seen;
+    (void)version;
+    (void)upload;
+    if (*state == NULL) { /* headers only so far: answer when the body is through */
+        *state = &seen;
+        return MHD_YES;
+    }
+    if (*upload_bytes > 0) {
+        *upload_bytes = 0; /* a body is read and forgotten */
+        return MHD_YES;
+    }
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (strcmp(url, pages[i].path) == 0) {
+            bool get = strcmp(method, MHD_HTTP_METHOD_GET) == 0 ||
+                       strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+            return get ? pages[i].show(self, c)
+                       : say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
+        }
+    }
+    return say(c, MHD_HTTP_NOT_FOUND, "no such page; / lists them");
+}
+
+/* "host:port", "[host]:port", "*:port" into its two halves. */
+static bool split(const char *address, char host[256], const char **port)
+{
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL || colon[1] == '\0' || colon - address > 255) {
+        return false;
+    }
+    const char *from = address, *to = colon;
+    if (*from == '[' && to[-1] == ']') {
+        from++;
+        to--;
+    }
+    (void)snprintf(host, 256, "%.*s", (int)(to - from), from);
+    *port = colon + 1;
+    return true;
+}
+
+static int listen_on(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+    int on = 1;
+    if (fd < 0) {
+        return -1;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, MAX_CONNECTIONS) != 0) {
+        int why = errno;
+        (void)close(fd);
+        errno = why;
+        return -1;
+    }
+    return fd;
+}
+
+static int open_listener(const char *address, struct error *err)
+{
+    char host[256];
+    const char *port = NULL;
+    if (!split(address, host, &port)) {
+        (void)error_set(err, ERROR_CONFIG, "service.http = \"%s\": must be HOST:PORT", address);
+        return -1;
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    bool any = host[0] == '\0' || strcmp(host, "*") == 0;
+    int why = getaddrinfo(any ? NULL : host, port, &hints, &found);
+    if (why != 0) {
+        (void)error_set(err, ERROR_NETWORK, "service.http = \"%s\": %s", address,
+                        gai_strerror(why));
+        return -1;
+    }
+    int fd = -1;
+    for (const struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next) {
+        fd = listen_on(a);
+    }
+    if (fd < 0) {
+        (void)error_set(err, ERROR_NETWORK, "service.http = \"%s\": cannot bind: %s", address,
+                        strerror(errno));
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage bound = {0};
+    socklen_t bytes = sizeof bound;
+    (void)getsockname(fd, (struct sockaddr *)&bound, &bytes);
+    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                             : ((struct sockaddr_in *)&bound)->sin_port);
+}
+
+struct http *http_start(const char *address, const struct metrics_source *source, struct error *err)
+{
+    struct http *h = calloc(1, sizeof *h);
+    if (h == NULL) {
+        (void)error_set(err, ERROR_SYSTEM, "no memory for the HTTP server");
+        return NULL;
+    }
+    h->source = source;
+    int fd = open_listener(address, err);
+    if (fd < 0) {
+        free(h);
+        return NULL;
+    }
+    h->port = port_of(fd);
+    h->daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC, 0, NULL, NULL, handle, h,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_END);
+    if (h->daemon == NULL) {
+        (void)error_set(err, ERROR_SYSTEM, "service.http = \"%s\": cannot start the HTTP server",
+                        address);
+        (void)close(fd);
+        free(h);
+        return NULL;
+    }
+    return h;
+}
+
+void http_stop(struct http **http)
+{
+    if (*http != NULL) {
+        MHD_stop_daemon((*http)->daemon); /* closes the socket and every connection */
+        free(*http);
+        *http = NULL;
+    }
+}
+
+uint16_t http_port(const struct http *h)
+{
+    return h->port;
+}

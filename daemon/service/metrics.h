@@ -1,0 +1,33 @@
+/* metrics: the numbers of the monitor, named. One table, one row a metric
+ * (metrics.c); the Prometheus page and the Metrics message are both made from it.
+ *
+ * Runs in the service thread and in HTTP threads at the same time: it only reads.
+ */
+#ifndef SPARSED_SERVICE_METRICS_H
+#define SPARSED_SERVICE_METRICS_H
+
+#include "data/monitor.h"
+#include "output/run_info.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct metrics_source {
+    const struct monitor *monitor;
+    const struct run_info *info;
+};
+
+/* Text of the page (Prometheus exposition format 0.0.4); the caller frees it. NULL:
+ * no memory. `now_ns` is monotonic. */
+char *metrics_text(const struct metrics_source *source, uint64_t now_ns, size_t *bytes);
+
+/* A packed sparsed.Metrics; the caller frees it. NULL: no memory. */
+uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, uint64_t wall_ns,
+                         size_t *bytes);
+
+/* Number of rows, and the name of each: for tests and documents. */
+size_t metrics_count(void);
+const char *metrics_name(size_t i);
+const char *metrics_help(size_t i);
+
+#endif

@@ -304,12 +304,12 @@ static bool load_open_file(hid_t file, struct model *m, struct error *err)
 
 /* HDF5's memory driver, given the bytes; H5LTopen_file_image would do the same,
  * but leaks where the image is not a file. */
-static hid_t open_image(void *data, size_t bytes)
+static hid_t open_image(const void *data, size_t bytes)
 {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     hid_t file = -1;
     if (list >= 0 && H5Pset_fapl_core(list, 1 << 16, 0) >= 0 &&
-        H5Pset_file_image(list, data, bytes) >= 0) {
+        H5Pset_file_image(list, (void *)data, bytes) >= 0) {
         /* HDF5 insists that no file of the image's name exists: this one cannot */
         file = H5Fopen("/dev/null/model", H5F_ACC_RDONLY, list);
     }
@@ -319,7 +319,7 @@ static hid_t open_image(void *data, size_t bytes)
     return file;
 }
 
-static bool load_image(void *data, size_t bytes, struct model *m, struct error *err)
+static bool load_image(const void *data, size_t bytes, struct model *m, struct error *err)
 {
     hid_t file = open_image(data, bytes);
     if (file < 0) {
@@ -330,17 +330,11 @@ static bool load_image(void *data, size_t bytes, struct model *m, struct error *
     return good;
 }
 
-struct model *model_load(const char *path, struct error *err)
+struct model *model_load_bytes(const char *path, const void *data, size_t bytes, struct error *err)
 {
-    size_t bytes;
-    void *data = read_file(path, &bytes, err);
-    if (data == NULL) {
-        return NULL;
-    }
     struct model *m = calloc(1, sizeof *m);
     if (m == NULL) {
         (void)error_set(err, ERROR_SYSTEM, "%s: no memory", path);
-        free(data);
         return NULL;
     }
     (void)snprintf(m->path, sizeof m->path, "%s", path);
@@ -352,10 +346,21 @@ struct model *model_load(const char *path, struct error *err)
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     bool good = load_image(data, bytes, m, err) || error_prefix(err, "%s", path);
     (void)H5Eset_auto2(H5E_DEFAULT, report, report_to);
-    free(data);
     if (!good) {
         model_destroy(&m);
     }
+    return m;
+}
+
+struct model *model_load(const char *path, struct error *err)
+{
+    size_t bytes;
+    void *data = read_file(path, &bytes, err);
+    if (data == NULL) {
+        return NULL;
+    }
+    struct model *m = model_load_bytes(path, data, bytes, err);
+    free(data);
     return m;
 }
 

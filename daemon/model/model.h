@@ -15,6 +15,7 @@
 #include "model/fixed.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { MODEL_NAME_BYTES = 64, MODEL_MAX_OUTPUTS = 64, MODEL_TABLE_ENTRIES = 1024 };
@@ -109,6 +110,9 @@ struct model {
 
 /* Loads and checks a file. NULL: `err` names the file, the layer and the attribute. */
 struct model *model_load(const char *path, struct error *err);
+
+/* The same from the file's bytes, which stay the caller's; `path` is its name. */
+struct model *model_load_bytes(const char *path, const void *data, size_t bytes, struct error *err);
 void model_destroy(struct model **m);
 
 /* Index of a label, or -1. */

@@ -2,12 +2,9 @@
  * of it is spoilt here in turn; each must be refused with a sentence that names
  * the file, the layer and the item, because that is all a user will see. */
 #include "model/model.h"
-#include "model_file.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "cmocka_all.h"
+#include "model_file.h"
 
 #include <math.h>
 #include <sys/stat.h>
@@ -154,7 +151,7 @@ static const struct item dense_model[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static char path[64];
+static char path[4096];
 
 static void assert_refused(const char *what, const struct item *item)
 {
@@ -383,8 +380,23 @@ static void two_layers_of_one_number_are_refused(void **state)
     assert_non_null(strstr(err.text, "layer 004_relu: has the same number as 004_again"));
 }
 
-int main(void)
+/* `test_model_load --corpus FOLDER` writes the seeds of tests/fuzz/corpus/model. */
+static int write_corpus(const char *folder)
 {
+    (void)snprintf(path, sizeof path, "%s/good-sparse", folder);
+    model_file_write(path, sparse_model, COUNT(sparse_model), NULL);
+    (void)snprintf(path, sizeof path, "%s/good-standard", folder);
+    model_file_write(path, dense_model, COUNT(dense_model), NULL);
+    (void)snprintf(path, sizeof path, "%s/bad-missing", folder);
+    model_file_write(path, dense_model, COUNT(dense_model), &dense_model[COUNT(dense_model) - 2]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--corpus") == 0) {
+        return write_corpus(argv[2]);
+    }
     (void)snprintf(path, sizeof path, "/tmp/test_model_load.%d.h5", (int)getpid());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sparse_model_is_loaded),

@@ -10,6 +10,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
+/* HDF5 1.10 itself loses a few bytes on some damaged files; ours are still seen. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libhdf5";
+}
+
 /* Large networks would only make the fuzzer slow. */
 static bool is_small(const struct model *m)
 {

@@ -61,7 +61,8 @@ static inline void model_file_attribute(hid_t group, const struct item *item)
                          : item->kind == ITEM_REAL ? H5T_NATIVE_DOUBLE
                                                    : H5T_NATIVE_INT64);
     char texts[128][64] = {{0}};
-    int64_t whole[128] = {(int64_t)item->number, (int64_t)item->number};
+    int64_t number = item->kind == ITEM_REAL ? 0 : (int64_t)item->number;
+    int64_t whole[128] = {number, number};
     double real[128] = {item->number, item->number};
     for (size_t i = 0; i < 128; i++) {
         (void)snprintf(texts[i], sizeof texts[i], "%s", item->text == NULL ? "7" : item->text);

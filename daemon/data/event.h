@@ -61,7 +61,8 @@ struct event {
     uint32_t score_stride; /* the largest number of outputs of a model */
 
     struct decision decision;
-    void *slot; /* the assembler's */
+    void *slot;   /* the assembler's */
+    void *memory; /* the engine's */
 };
 
 #endif

@@ -32,6 +32,9 @@ const char *engine_name(const struct engine *e);
 /* Windows of an event: the same number for every event of a run. */
 uint32_t engine_windows_per_event(const struct engine *e);
 
+/* Bytes that engine_prepare_event takes for all events together. */
+uint64_t engine_memory_bytes(const struct engine *e);
+
 /* Points the event's windows, scores and pixel lists to memory of the engine's
  * own, for the life of the event's slot. Called once for each slot. False: no memory. */
 bool engine_prepare_event(struct engine *e, struct event *ev, struct error *err);

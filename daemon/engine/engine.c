@@ -1,0 +1,203 @@
+/* One kernel state a model. Most windows of an event are empty and have all the
+ * same answer, computed once at the start. The CPU engine scores in engine_submit
+ * and keeps nothing but the order.
+ */
+#include "engine/engine.h"
+
+#include "engine/cpu/kernel.h"
+#include "engine/windows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A model and what computes it. */
+struct scorer {
+    const struct kernel *kernel;
+    void *state;
+    int64_t empty_raw[MODEL_MAX_OUTPUTS]; /* the answer to a window without pixels */
+    double empty_score[MODEL_MAX_OUTPUTS];
+};
+
+/* What an event's slot has of ours. */
+struct event_memory {
+    struct window *window;
+    int64_t *raw;
+    double *score;
+    struct pixel *place;
+    int32_t *value;
+};
+
+struct engine {
+    char name[SETTINGS_NAME_BYTES];
+    const struct geometry *g;
+    const struct model_set *models;
+    struct window_plan plan;
+    struct scorer scorer[SETTINGS_MAX_MODELS];
+    uint32_t capacity, n_prepared;
+    struct event_memory *memory; /* [capacity] */
+    struct event **queue;        /* ring of [capacity]: scored, not yet taken */
+    uint32_t first, count;
+};
+
+static bool create_scorer(struct scorer *s, const char *kernel, const struct model *m,
+                          struct error *err)
+{
+    s->kernel = kernel_choose(kernel, m, err);
+    if (s->kernel == NULL)
+        return false;
+    s->state = s->kernel->create(m, err);
+    if (s->state == NULL)
+        return false;
+    struct window empty = {0};
+    s->kernel->run(s->state, &empty, s->empty_raw);
+    model_scores(m, s->empty_raw, s->empty_score);
+    return true;
+}
+
+/* "cpu scalar", or "cpu avx512, scalar" where models got different kernels. */
+static void name_engine(struct engine *e)
+{
+    (void)snprintf(e->name, sizeof e->name, "cpu");
+    for (uint32_t i = 0; i < e->models->n_models; i++) {
+        const char *kernel = e->scorer[i].kernel->name;
+        size_t used = strlen(e->name);
+        if (strstr(e->name, kernel) == NULL)
+            (void)snprintf(e->name + used, sizeof e->name - used, "%s%s", i == 0 ? " " : ", ",
+                           kernel);
+    }
+}
+
+struct engine *engine_create(const struct engine_settings *settings, const struct geometry *g,
+                             const struct model_set *models, uint32_t events_in_flight,
+                             struct error *err)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (e == NULL) {
+        error_set(err, ERROR_SYSTEM, "no memory for the engine");
+        return NULL;
+    }
+    *e = (struct engine){.g = g, .models = models, .capacity = events_in_flight};
+    bool ok = window_plan_init(&e->plan, settings, g, models, err);
+    for (uint32_t i = 0; ok && i < models->n_models; i++)
+        ok = create_scorer(&e->scorer[i], settings->kernel, models->entry[i].model, err);
+    if (ok) {
+        name_engine(e);
+        e->memory = calloc(e->capacity, sizeof *e->memory);
+        e->queue = calloc(e->capacity, sizeof(struct event *));
+        ok = (e->memory != NULL && e->queue != NULL) ||
+             error_set(err, ERROR_SYSTEM, "no memory for the engine");
+    }
+    if (!ok)
+        engine_destroy(&e);
+    return e;
+}
+
+void engine_destroy(struct engine **handle)
+{
+    struct engine *e = *handle;
+    if (e == NULL)
+        return;
+    for (uint32_t i = 0; i < e->models->n_models; i++) {
+        if (e->scorer[i].state != NULL)
+            e->scorer[i].kernel->destroy(e->scorer[i].state);
+    }
+    for (uint32_t i = 0; e->memory != NULL && i < e->n_prepared; i++) {
+        free(e->memory[i].window);
+        free(e->memory[i].raw);
+        free(e->memory[i].score);
+        free(e->memory[i].place);
+        free(e->memory[i].value);
+    }
+    free(e->memory);
+    free(e->queue);
+    window_plan_fini(&e->plan);
+    free(e);
+    *handle = NULL;
+}
+
+const char *engine_name(const struct engine *e)
+{
+    return e->name;
+}
+
+uint32_t engine_windows_per_event(const struct engine *e)
+{
+    return e->plan.n_windows;
+}
+
+uint64_t engine_memory_bytes(const struct engine *e)
+{
+    uint64_t scores = (uint64_t)e->plan.n_windows * e->models->max_outputs;
+    return e->capacity *
+           (e->plan.n_windows * sizeof(struct window) + scores * 16 +
+            e->plan.max_listed * sizeof(struct pixel) + e->plan.max_values * sizeof(int32_t));
+}
+
+bool engine_prepare_event(struct engine *e, struct event *ev, struct error *err)
+{
+    uint32_t windows = e->plan.n_windows, outputs = e->models->max_outputs;
+    if (e->n_prepared == e->capacity)
+        return error_set(err, ERROR_SYSTEM, "more events than the engine was made for");
+    struct event_memory *m = &e->memory[e->n_prepared++];
+    m->window = calloc(windows, sizeof *m->window);
+    m->raw = calloc((size_t)windows * outputs, sizeof *m->raw);
+    m->score = calloc((size_t)windows * outputs, sizeof *m->score);
+    m->place = calloc(e->plan.max_listed, sizeof *m->place);
+    m->value = calloc(e->plan.max_values, sizeof *m->value);
+    if (m->window == NULL || m->raw == NULL || m->score == NULL || m->place == NULL ||
+        m->value == NULL)
+        return error_set(err, ERROR_SYSTEM, "no memory for the windows of an event");
+    ev->n_windows = windows;
+    ev->window = m->window;
+    ev->score_raw = m->raw;
+    ev->score = m->score;
+    ev->score_stride = outputs;
+    ev->memory = m;
+    return true;
+}
+
+static void score(struct engine *e, struct event *ev, uint32_t i)
+{
+    const struct window *w = &ev->window[i];
+    const struct model *m = e->models->entry[w->model].model;
+    const struct scorer *s = &e->scorer[w->model];
+    int64_t *raw = ev->score_raw + (size_t)i * ev->score_stride;
+    double *scores = ev->score + (size_t)i * ev->score_stride;
+    if (w->n_listed == 0) {
+        memcpy(raw, s->empty_raw, m->n_outputs * sizeof *raw);
+        memcpy(scores, s->empty_score, m->n_outputs * sizeof *scores);
+        return;
+    }
+    s->kernel->run(s->state, w, raw);
+    model_scores(m, raw, scores);
+}
+
+bool engine_submit(struct engine *e, struct event *ev)
+{
+    if (e->count == e->capacity)
+        return false;
+    const struct event_memory *m = ev->memory;
+    for (uint32_t i = 0; i < e->plan.n_windows; i++) {
+        window_cut(&e->plan, i, e->g, e->models, ev, m->place, m->value);
+        score(e, ev, i);
+    }
+    e->queue[(e->first + e->count++) % e->capacity] = ev;
+    return true;
+}
+
+struct event *engine_take(struct engine *e, uint64_t now_ns)
+{
+    if (e->count == 0)
+        return NULL;
+    struct event *ev = e->queue[e->first];
+    e->first = (e->first + 1) % e->capacity;
+    e->count--;
+    ev->scored_ns = now_ns;
+    return ev;
+}
+
+uint32_t engine_in_flight(const struct engine *e)
+{
+    return e->count;
+}

@@ -85,7 +85,7 @@ struct monitor {
 
     /* output */
     counter decisions_published; /* handed to the sockets */
-    counter decisions_missed;    /* not sent to some peer: its queue was full */
+    counter decisions_missed;    /* no PUSH peer had room; a subscriber's queue became full */
     counter recorded_events, recorded_bytes, record_files; /* events and bytes: once flushed */
     counter record_lost;   /* accepted events the recorder did not write */
     counter record_errors; /* failed writes */

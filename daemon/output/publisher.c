@@ -301,17 +301,35 @@ static void fill(struct publisher *p, const struct event *ev, uint64_t now_ns, u
     fill_missing(p, ev);
 }
 
-static bool send_both(void *socket, const char *topic, const void *body, size_t bytes)
+static bool try_send(void *socket, const char *topic, const void *body, size_t bytes)
 {
     return zmq_send(socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
            zmq_send(socket, body, bytes, ZMQ_DONTWAIT) >= 0;
+}
+
+/* libzmq looks for news of its peers (room again, gone) only now and then while it
+ * is busy; asking for the socket's events makes it look now. */
+static void look_at_peers(void *socket)
+{
+    int events = 0;
+    size_t bytes = sizeof events;
+    (void)zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes);
+}
+
+static bool send_both(void *socket, const char *topic, const void *body, size_t bytes)
+{
+    if (try_send(socket, topic, body, bytes)) {
+        return true;
+    }
+    look_at_peers(socket);
+    return try_send(socket, topic, body, bytes);
 }
 
 static bool send_to_those_with_room(void *socket, const char *topic, const void *body, size_t bytes)
 {
     int no_drop = 0;
     (void)zmq_setsockopt(socket, ZMQ_XPUB_NODROP, &no_drop, sizeof no_drop);
-    bool sent = send_both(socket, topic, body, bytes);
+    bool sent = try_send(socket, topic, body, bytes);
     no_drop = 1;
     (void)zmq_setsockopt(socket, ZMQ_XPUB_NODROP, &no_drop, sizeof no_drop);
     return sent;

@@ -4,13 +4,18 @@
  *                          every peer has room
  *     decision --> PUB  ----------------------------> all subscribers of its topic
  *                    |     some peer's queue is full
- *                    +------------------------------> all the others; counted as missed
+ *                    +------------------------------> all the others; told, then dropped for it
+ * alone
  *              --> PUSH --------------------------->  one peer that has room; else missed
  *
  * It never waits for a peer. A decision counts in decisions_published when at
- * least one socket took it (a PUB socket without subscribers takes everything),
- * and once in decisions_missed for each socket that could not hand it to every
- * peer it was meant for.
+ * least one socket took it (a PUB socket without subscribers takes everything).
+ *
+ * decisions_missed counts each decision that found no PUSH peer with room, and each
+ * time that some subscriber's queue was found to have become full. From then on
+ * libzmq drops for that subscriber in silence until it has read some: how much only
+ * the subscriber can know, so for PUB the count is a lower bound, above 0 as soon as
+ * anything is missed.
  *
  * All memory, the message for the largest possible event included, is taken by
  * publisher_create. One thread owns it after that: the output thread.

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -28,9 +30,9 @@ enum {
     FORMAT_VERSION = 1,
     MAX_COLUMNS = 20,
     BUFFER_ROWS = 1024,
-    CHUNK_BYTES = 64 * 1024,
+    CHUNK_BYTES = 16 * 1024,
     ADC_CHUNK_BYTES = 1024 * 1024,
-    FREE_MARGIN = 4 * 1024 * 1024, /* metadata of a flush, and more */
+    FLUSH_MARGIN_BYTES = 4 * 1024 * 1024, /* its metadata and chunks begun, and more */
 };
 
 enum column_type { I64, U64, I32, U32, U16, U8, F64, F32 };
@@ -144,7 +146,7 @@ enum { DECISION, SCORED, PIXEL, WIRE, TABLES };
 struct record_file {
     hid_t file;
     const struct run_info *info;
-    char directory[SETTINGS_PATH_BYTES];
+    char path[SETTINGS_PATH_BYTES + 256];
     uint32_t contents, max_outputs;
     bool counts;
     int64_t n_events;
@@ -443,8 +445,7 @@ struct record_file *record_file_create(const char *path, uint32_t contents, bool
     f->max_outputs = info->models->max_outputs;
     f->ticks = info->settings->detector.ticks;
     f->adc = -1;
-    (void)snprintf(f->directory, sizeof f->directory, "%s",
-                   info->settings->output.record.directory);
+    (void)snprintf(f->path, sizeof f->path, "%s", path);
     f->scratch = malloc(scratch_bytes(f));
     f->wire = malloc((size_t)f->ticks * sizeof *f->wire + 1);
     errno = 0;
@@ -453,32 +454,52 @@ struct record_file *record_file_create(const char *path, uint32_t contents, bool
         !record_file_flush(f)) {
         (void)error_set(err, ERROR_STORAGE, "%s: cannot be written%s%s", path,
                         errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
-        if (f->file >= 0) {
-            (void)unlink(path); /* ours, and empty */
-        }
+        bool ours = f->file >= 0;
         record_file_abandon(&f);
+        if (ours) {
+            (void)unlink(path); /* empty */
+        }
     }
     return f;
 }
 
-/* Refuses before the file is touched where the disk has no room for it all: a flush
- * that breaks off half-way could leave a file that cannot be read. */
-static bool has_room(const struct record_file *f)
+/* Takes the room of a flush before the file is touched: one that breaks off half-way
+ * could leave a file that cannot be read. Sets errno (ENOSPC, EDQUOT, EFBIG). */
+static bool reserve(struct record_file *f)
 {
+    void *handle = NULL;
+    struct stat now;
+    struct rlimit limit;
     struct statvfs disk;
-    if (f->directory[0] == '\0' || statvfs(f->directory, &disk) != 0) {
+    if (H5Fget_vfd_handle(f->file, H5P_DEFAULT, &handle) < 0) {
+        return false;
+    }
+    int fd = *(int *)handle;
+    uint64_t need = f->unflushed_bytes + FLUSH_MARGIN_BYTES;
+    if (fstat(fd, &now) != 0) {
+        return false;
+    }
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && (uint64_t)now.st_size + need > limit.rlim_cur) {
+        errno = EFBIG;
+        return false;
+    }
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, now.st_size, (off_t)need) == 0) {
         return true;
     }
-    if ((uint64_t)disk.f_bavail * disk.f_frsize < f->unflushed_bytes + FREE_MARGIN) {
+    if (errno != EOPNOTSUPP || fstatvfs(fd, &disk) != 0) {
+        return false;
+    }
+    if ((uint64_t)disk.f_bavail * disk.f_frsize < need) {
         errno = ENOSPC;
         return false;
     }
+    errno = 0;
     return true;
 }
 
 bool record_file_flush(struct record_file *f)
 {
-    if (!has_room(f)) {
+    if (!reserve(f)) {
         return false;
     }
     for (uint32_t i = 0; i < TABLES; i++) {
@@ -520,13 +541,26 @@ static bool close_all(struct record_file *f)
     return good;
 }
 
+/* Gives back what reserve() took beyond the end. */
+static void trim(const char *path)
+{
+    struct stat now;
+    if (stat(path, &now) == 0) {
+        int ignored = truncate(path, now.st_size);
+        (void)ignored;
+    }
+}
+
 bool record_file_close(struct record_file **f)
 {
+    char path[sizeof(*f)->path];
     if (!record_file_flush(*f)) {
         record_file_abandon(f);
         return false;
     }
+    memcpy(path, (*f)->path, sizeof path);
     bool good = close_all(*f);
+    trim(path);
     *f = NULL;
     return good;
 }
@@ -541,6 +575,7 @@ void record_file_abandon(struct record_file **f)
             (void)close(nowhere);
         }
     }
+    trim((*f)->path);
     (void)close_all(*f);
     *f = NULL;
 }

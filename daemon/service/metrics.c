@@ -292,7 +292,7 @@ static const struct metric {
     {"sparsed_decisions_published_total", COUNTER, decisions_published,
      "Decisions handed to the sockets."},
     {"sparsed_decisions_missed_total", COUNTER, decisions_missed,
-     "Decisions that some peer did not get: its queue was full."},
+     "Decisions no PUSH peer had room for, and times a subscriber's queue became full."},
     {"sparsed_recorded_events_total", COUNTER, recorded_events,
      "Accepted events written to files and flushed."},
     {"sparsed_recorded_bytes_total", COUNTER, recorded_bytes, "Bytes of those files."},

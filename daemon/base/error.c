@@ -27,9 +27,10 @@ bool error_prefix(struct error *err, const char *format, ...)
     va_start(args, format);
     int length = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (length >= 0 && (size_t)length < sizeof err->text) {
-        (void)snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s", sentence);
-    }
+    size_t used = length < 0 ? 0 : strlen(err->text);
+    strncat(err->text, ": ", sizeof err->text - used - 1);
+    used = strlen(err->text);
+    strncat(err->text, sentence, sizeof err->text - used - 1);
     return false;
 }
 

@@ -1,0 +1,228 @@
+/* The one thread that owns events: it takes what workers left, assembles, scores,
+ * decides, and counts each event's fate; so the ledger is exact whenever this
+ * thread looks at it. Round and round, in this order, sleeping when a round moved
+ * nothing.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "pipeline/parts.h"
+
+/* Events whose windows are scored or being scored. */
+static void count_fate(struct pipeline *p, enum event_fate fate)
+{
+    counter_add(&p->monitor->event_fate[fate], 1);
+}
+
+static void release(struct pipeline *p, struct event *ev, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < ev->n_kept; i++)
+        pipeline_kept_close(ev->kept[i].message);
+    assembler_release(p->assembler, ev, now_ns);
+}
+
+/* Events that output and recorder are done with give their slots back. */
+static bool take_back(struct pipeline *p, uint64_t now_ns)
+{
+    bool moved = false;
+    struct event *ev;
+    while ((ev = ring_pop(&p->from_output)) != NULL || (ev = ring_pop(&p->from_record)) != NULL) {
+        release(p, ev, now_ns);
+        moved = true;
+    }
+    return moved;
+}
+
+/* Gives a fragment to the assembler. False: it has to wait for an event slot. */
+static bool push(struct pipeline *p, struct worker *w, const struct reduced *r, uint64_t now_ns)
+{
+    enum fragment_fate fate = assembler_push(p->assembler, r, now_ns);
+    bool block = p->settings->readout.overload == OVERLOAD_BLOCK;
+    if (fate == FRAGMENT_NO_SLOT && block && !atomic_load(&p->abandon))
+        return false;
+    if (fate == FRAGMENT_NO_SLOT && block)
+        fate = FRAGMENT_STOPPED;
+    pipeline_fragment_fate(p, r->fragment.source, fate);
+    if (fate != FRAGMENT_ASSEMBLED && r->message != NULL)
+        pipeline_kept_close(r->message);
+    ring_push(&w->free_reduced, (void *)(uintptr_t)r);
+    wake_signal(&w->wake);
+    return true;
+}
+
+static bool assemble(struct pipeline *p, uint64_t now_ns)
+{
+    bool moved = false, waiting = false;
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        struct worker *w = &p->worker[i];
+        const struct reduced *r = w->held != NULL ? w->held : ring_pop(&w->out);
+        w->held = NULL;
+        if (r == NULL)
+            continue;
+        if (push(p, w, r, now_ns)) {
+            moved = true;
+        } else {
+            w->held = r;
+            waiting = true;
+        }
+    }
+    atomic_store_explicit(&p->no_slots, waiting, memory_order_relaxed);
+    struct assembler_counts counts = assembler_counts(p->assembler);
+    uint64_t refused = counter_read(&p->monitor->event_fate[EVENT_LOST_NO_SLOT]);
+    counter_add(&p->monitor->event_fate[EVENT_LOST_NO_SLOT], counts.refused - refused);
+    atomic_store_explicit(&p->monitor->events_in, counts.opened + counts.refused,
+                          memory_order_relaxed);
+    return moved;
+}
+
+/* Whole events go to the engine; incomplete ones too, or are dropped. */
+static bool submit(struct pipeline *p, uint64_t now_ns)
+{
+    bool moved = false;
+    struct event *ev;
+    while ((ev = assembler_take(p->assembler, now_ns)) != NULL) {
+        moved = true;
+        if (ev->incomplete && pipeline_stopped(p, STOP_EVENTS)) {
+            count_fate(p, EVENT_LOST_STOP);
+            release(p, ev, now_ns);
+        } else if (ev->incomplete && p->settings->readout.incomplete == INCOMPLETE_DROP) {
+            count_fate(p, EVENT_LOST_TIMEOUT);
+            release(p, ev, now_ns);
+        } else if (!engine_submit(p->engine, ev)) {
+            /* It was made for as many events as there are slots. */
+            log_error("the engine refused an event");
+            count_fate(p, EVENT_LOST_STOP);
+            release(p, ev, now_ns);
+        }
+    }
+    return moved;
+}
+
+static void count_event(struct monitor *m, const struct event *ev)
+{
+    for (uint32_t i = 0; i < ev->n_windows; i++) {
+        counter_add(&m->model_windows[ev->window[i].model], 1);
+        if (ev->window[i].truncated)
+            counter_add(&m->windows_truncated, 1);
+    }
+    counter_add(&m->windows, ev->n_windows);
+    counter_add(&m->nonfinite_bins, ev->nonfinite_bins);
+    counter_add(&m->events_incomplete, ev->incomplete ? 1 : 0);
+    counter_add(&m->pass_through, ev->decision.pass_through ? 1 : 0);
+    for (uint32_t fired = ev->decision.rules_fired; fired != 0; fired &= fired - 1)
+        counter_add(&m->rule_fired[__builtin_ctz(fired)], 1);
+    for (uint32_t away = ev->decision.rules_prescaled; away != 0; away &= away - 1)
+        counter_add(&m->rule_prescaled[__builtin_ctz(away)], 1);
+    histogram_record(&m->stage[STAGE_assembly], ev->last_fragment_ns - ev->first_fragment_ns);
+    histogram_record(&m->stage[STAGE_engine], ev->scored_ns - ev->complete_ns);
+    histogram_record(&m->stage[STAGE_trigger], ev->decided_ns - ev->scored_ns);
+    atomic_store_explicit(&m->run, ev->id.run, memory_order_relaxed);
+}
+
+static bool decide(struct pipeline *p)
+{
+    bool moved = false;
+    struct event *ev;
+    while ((ev = engine_take(p->engine, clock_monotonic_ns())) != NULL) {
+        moved = true;
+        trigger_decide(p->trigger, ev);
+        ev->decided_ns = clock_monotonic_ns();
+        count_fate(p, ev->decision.fate);
+        count_event(p->monitor, ev);
+        ring_push(&p->to_output, ev);
+        wake_signal(&p->output_wake);
+    }
+    return moved;
+}
+
+/* in = all fates + in flight, where in flight is what the slots say: used, less
+ * those that are decided and wait for output. Everything here is this thread's. */
+static void check_ledger(struct pipeline *p, uint64_t now_ns)
+{
+    struct monitor *m = p->monitor;
+    struct ledger l = monitor_ledger(m);
+    uint32_t used = assembler_slots_used(p->assembler);
+    uint64_t released = 0;
+    for (int f = 0; f < EVENT_FATE_COUNT; f++)
+        released += l.fate[f];
+    if (l.in < released || l.in_flight > used) {
+        counter_add(&m->ledger_broken, 1);
+        log_limited(LOG_LEVEL_ERROR, "the ledger does not close: in %llu, fates %llu, slots %u",
+                    (unsigned long long)l.in, (unsigned long long)released, used);
+    }
+    p->next_check_ns = now_ns + NS_PER_S;
+}
+
+static void show_queues(struct pipeline *p)
+{
+    uint32_t jobs = 0, reduced = 0;
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        jobs += ring_count(&p->worker[i].jobs);
+        reduced += ring_count(&p->worker[i].out);
+    }
+    struct monitor *m = p->monitor;
+    atomic_store_explicit(&m->fragments_waiting, jobs, memory_order_relaxed);
+    atomic_store_explicit(&m->reduced_waiting, reduced, memory_order_relaxed);
+    atomic_store_explicit(&m->output_waiting, ring_count(&p->to_output), memory_order_relaxed);
+    atomic_store_explicit(&m->record_waiting, ring_count(&p->to_record), memory_order_relaxed);
+    atomic_store_explicit(&m->slots_used, assembler_slots_used(p->assembler), memory_order_relaxed);
+}
+
+static bool something_waits(struct pipeline *p)
+{
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        if (p->worker[i].held == NULL && ring_peek(&p->worker[i].out) != NULL)
+            return true;
+    }
+    return ring_peek(&p->from_output) != NULL || ring_peek(&p->from_record) != NULL ||
+           engine_in_flight(p->engine) > 0;
+}
+
+static void sleep_until_work(struct pipeline *p, uint64_t now_ns)
+{
+    uint64_t deadline = assembler_next_deadline_ns(p->assembler);
+    uint64_t wait = deadline <= now_ns ? 0 : deadline - now_ns;
+    wake_prepare(&p->event_wake);
+    if (something_waits(p))
+        wake_cancel(&p->event_wake);
+    else
+        wake_sleep(&p->event_wake, wait < PIPELINE_IDLE_NS ? wait : PIPELINE_IDLE_NS);
+}
+
+/* Whether the readout and the workers have ended and nothing of theirs is left. */
+static bool drained(struct pipeline *p)
+{
+    if (!pipeline_stopped(p, STOP_EVENTS))
+        return false;
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        if (p->worker[i].held != NULL || ring_peek(&p->worker[i].out) != NULL)
+            return false;
+    }
+    return assembler_next_deadline_ns(p->assembler) == UINT64_MAX &&
+           engine_in_flight(p->engine) == 0;
+}
+
+void *pipeline_event_thread(void *arg)
+{
+    struct pipeline *p = arg;
+    for (;;) {
+        uint64_t now = clock_monotonic_ns();
+        atomic_store_explicit(&p->monitor->heartbeat_ns, now, memory_order_relaxed);
+        /* The sources are silent for good: what is open will stay incomplete. */
+        if (pipeline_stopped(p, STOP_EVENTS))
+            assembler_expire_all(p->assembler);
+        bool moved = take_back(p, now);
+        moved |= assemble(p, now);
+        moved |= submit(p, now);
+        moved |= decide(p);
+        if (now >= p->next_check_ns)
+            check_ledger(p, now);
+        if (moved)
+            continue;
+        show_queues(p);
+        if (drained(p)) {
+            check_ledger(p, now);
+            return NULL;
+        }
+        sleep_until_work(p, now);
+    }
+}

@@ -1,0 +1,304 @@
+/* Made in the order in which data flows, ended in the same order: a thread is told
+ * to stop only when the one before it has ended, so that nothing can come after it
+ * looked for the last time.
+ */
+#include "pipeline/pipeline.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pipeline/parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- memory ------------------------------------------------------------ */
+
+static bool create_jobs(struct worker *w, uint32_t queue)
+{
+    w->job = calloc(queue, sizeof *w->job);
+    if (w->job == NULL || !ring_init(&w->jobs, queue) || !ring_init(&w->free_jobs, queue))
+        return false;
+    for (uint32_t i = 0; i < queue; i++)
+        ring_push(&w->free_jobs, &w->job[i]);
+    return true;
+}
+
+static bool create_reduced(struct worker *w, uint64_t *memory_bytes)
+{
+    uint32_t hits, edges;
+    reduce_capacity(w->p->g, &hits, &edges);
+    w->reduced = calloc(PIPELINE_REDUCED_PER_WORKER, sizeof *w->reduced);
+    if (w->reduced == NULL || !ring_init(&w->out, PIPELINE_REDUCED_PER_WORKER) ||
+        !ring_init(&w->free_reduced, PIPELINE_REDUCED_PER_WORKER))
+        return false;
+    for (uint32_t i = 0; i < PIPELINE_REDUCED_PER_WORKER; i++) {
+        struct reduced *r = &w->reduced[i];
+        r->hit_capacity = hits;
+        r->edge_capacity = edges;
+        r->hit = calloc((size_t)hits + 1, sizeof *r->hit);
+        r->edge = calloc((size_t)edges + 1, sizeof *r->edge);
+        if (r->hit == NULL || r->edge == NULL)
+            return false;
+        ring_push(&w->free_reduced, r);
+    }
+    *memory_bytes += PIPELINE_REDUCED_PER_WORKER *
+                     ((uint64_t)hits * sizeof(struct hit) + edges * sizeof(struct edge_value));
+    return true;
+}
+
+static bool create_worker(struct pipeline *p, struct worker *w, uint64_t *memory_bytes,
+                          struct error *err)
+{
+    w->p = p;
+    if (!wake_init(&w->wake))
+        return error_set(err, ERROR_SYSTEM, "no file descriptor left for a worker");
+    w->payload = payload_create(p->g, err);
+    w->reducer = reducer_create(p->g, err);
+    if (w->payload == NULL || w->reducer == NULL)
+        return false;
+    if (!create_jobs(w, p->settings->readout.fragment_queue) || !create_reduced(w, memory_bytes))
+        return error_set(err, ERROR_SYSTEM, "no memory for a worker");
+    return true;
+}
+
+static void destroy_worker(struct worker *w)
+{
+    wake_fini(&w->wake);
+    payload_destroy(&w->payload);
+    reducer_destroy(&w->reducer);
+    for (uint32_t i = 0; w->reduced != NULL && i < PIPELINE_REDUCED_PER_WORKER; i++) {
+        free(w->reduced[i].hit);
+        free(w->reduced[i].edge);
+    }
+    free(w->reduced);
+    free(w->job);
+    ring_fini(&w->jobs);
+    ring_fini(&w->free_jobs);
+    ring_fini(&w->out);
+    ring_fini(&w->free_reduced);
+}
+
+static bool create_workers(struct pipeline *p, uint64_t *memory_bytes, struct error *err)
+{
+    p->n_workers = p->settings->imaging.workers;
+    p->worker = aligned_alloc(_Alignof(struct worker), p->n_workers * sizeof *p->worker);
+    if (p->worker == NULL)
+        return error_set(err, ERROR_SYSTEM, "no memory for workers");
+    memset(p->worker, 0, p->n_workers * sizeof *p->worker);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        p->worker[i].wake.fd = -1;
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        if (!create_worker(p, &p->worker[i], memory_bytes, err))
+            return false;
+    }
+    return true;
+}
+
+static bool create_slots(struct pipeline *p, const struct model_set *models, uint64_t *memory_bytes,
+                         struct error *err)
+{
+    const struct readout_settings *readout = &p->settings->readout;
+    struct assembler_settings settings = {.slots = readout->event_slots,
+                                          .timeout_ns = readout->event_timeout_ns,
+                                          .edge_values = p->settings->imaging.edge_values,
+                                          .keep_samples = p->keep_samples,
+                                          .refuse_when_full =
+                                              readout->overload == OVERLOAD_DROP_NEWEST};
+    p->assembler = assembler_create(&settings, p->g, err);
+    if (p->assembler == NULL)
+        return false;
+    p->engine = engine_create(&p->settings->engine, p->g, models, settings.slots, err);
+    if (p->engine == NULL)
+        return false;
+    for (uint32_t i = 0; i < settings.slots; i++) {
+        if (!engine_prepare_event(p->engine, assembler_slot(p->assembler, i), err))
+            return false;
+    }
+    *memory_bytes += assembler_memory_bytes(p->assembler) + engine_memory_bytes(p->engine);
+    return true;
+}
+
+static bool create_output(struct pipeline *p, const struct model_set *models, void *zmq_context,
+                          struct error *err)
+{
+    uint32_t slots = p->settings->readout.event_slots;
+    if (!ring_init(&p->to_output, slots) || !ring_init(&p->from_output, slots) ||
+        !ring_init(&p->to_record, slots) || !ring_init(&p->from_record, slots))
+        return error_set(err, ERROR_SYSTEM, "no memory for queues");
+    p->info = (struct run_info){.settings = p->settings,
+                                .geometry = p->g,
+                                .models = models,
+                                .engine = engine_name(p->engine),
+                                .windows_per_event = engine_windows_per_event(p->engine)};
+    p->publisher = publisher_create(&p->settings->output, &p->info, zmq_context, p->monitor, err);
+    if (p->publisher == NULL)
+        return false;
+    if (p->record)
+        p->recorder = recorder_create(&p->settings->output.record, &p->info, p->monitor, err);
+    return !p->record || p->recorder != NULL;
+}
+
+static bool create_wakes(struct pipeline *p, struct error *err)
+{
+    struct wake *wakes[] = {&p->readout_wake, &p->event_wake, &p->output_wake, &p->record_wake};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof wakes / sizeof wakes[0]; i++)
+        ok = wake_init(wakes[i]) && ok;
+    return ok || error_set(err, ERROR_SYSTEM, "no file descriptor left for the pipeline");
+}
+
+struct pipeline *pipeline_create(const struct settings *settings, const struct geometry *g,
+                                 const struct model_set *models, void *zmq_context,
+                                 struct monitor *monitor, struct error *err)
+{
+    struct pipeline *p = aligned_alloc(_Alignof(struct pipeline), sizeof *p);
+    if (p == NULL) {
+        error_set(err, ERROR_SYSTEM, "no memory for the pipeline");
+        return NULL;
+    }
+    memset(p, 0, sizeof *p);
+    p->settings = settings;
+    p->g = g;
+    p->monitor = monitor;
+    p->record = settings->output.record.directory[0] != '\0';
+    p->keep_samples = p->record && (settings->output.record.contents & RECORD_SAMPLES) != 0;
+    monitor->started_ns = clock_monotonic_ns();
+    uint64_t memory_bytes = 0;
+    bool ok = create_wakes(p, err) && (p->decoder = decoder_create(err)) != NULL &&
+              (p->sources = sources_create(monitor, err)) != NULL &&
+              create_workers(p, &memory_bytes, err) &&
+              create_slots(p, models, &memory_bytes, err) &&
+              (p->trigger = trigger_create(&settings->trigger, models, g, err)) != NULL &&
+              create_output(p, models, zmq_context, err) &&
+              (p->socket = readout_socket_create(zmq_context, &settings->readout, err)) != NULL;
+    if (!ok) {
+        pipeline_destroy(&p);
+        return NULL;
+    }
+    atomic_store(&monitor->slots, settings->readout.event_slots);
+    atomic_store(&monitor->memory_bytes, memory_bytes);
+    return p;
+}
+
+void pipeline_destroy(struct pipeline **handle)
+{
+    struct pipeline *p = *handle;
+    if (p == NULL)
+        return;
+    readout_socket_destroy(&p->socket);
+    recorder_destroy(&p->recorder);
+    publisher_destroy(&p->publisher, 1000);
+    struct ring *rings[] = {&p->to_output, &p->from_output, &p->to_record, &p->from_record};
+    for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
+        struct event *ev;
+        while (rings[i]->slot != NULL && (ev = ring_pop(rings[i])) != NULL) {
+            for (uint32_t k = 0; k < ev->n_kept; k++)
+                pipeline_kept_close(ev->kept[k].message);
+        }
+        ring_fini(rings[i]);
+    }
+    trigger_destroy(&p->trigger);
+    engine_destroy(&p->engine);
+    assembler_destroy(&p->assembler);
+    for (uint32_t i = 0; p->worker != NULL && i < p->n_workers; i++)
+        destroy_worker(&p->worker[i]);
+    free(p->worker);
+    sources_destroy(&p->sources);
+    decoder_destroy(&p->decoder);
+    wake_fini(&p->readout_wake);
+    wake_fini(&p->event_wake);
+    wake_fini(&p->output_wake);
+    wake_fini(&p->record_wake);
+    free(p);
+    *handle = NULL;
+}
+
+const struct run_info *pipeline_run_info(const struct pipeline *p)
+{
+    return &p->info;
+}
+
+/* --- threads ------------------------------------------------------------- */
+
+static bool start(pthread_t *thread, const char *name, void *(*body)(void *), void *arg,
+                  struct error *err)
+{
+    int failed = pthread_create(thread, NULL, body, arg);
+    if (failed != 0)
+        return error_set(err, ERROR_SYSTEM, "cannot start thread %s: %s", name, strerror(failed));
+    (void)pthread_setname_np(*thread, name);
+    return true;
+}
+
+/* If a thread cannot be started the process ends with the error; those that run
+ * already are ended by it. */
+bool pipeline_start(struct pipeline *p, struct error *err)
+{
+    if (p->record && !start(&p->record_thread, "record", pipeline_record_thread, p, err))
+        return false;
+    if (!start(&p->output_thread, "output", pipeline_output_thread, p, err) ||
+        !start(&p->event_thread, "event", pipeline_event_thread, p, err))
+        return false;
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        if (!start(&p->worker[i].thread, "worker", pipeline_worker_thread, &p->worker[i], err))
+            return false;
+    }
+    if (!start(&p->readout_thread, "readout", pipeline_readout_thread, p, err))
+        return false;
+    atomic_store(&p->monitor->ready, true);
+    return true;
+}
+
+static struct timespec wall_in(uint64_t ns)
+{
+    uint64_t at = clock_wall_ns() + ns;
+    return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
+}
+
+/* Waits for a thread that was told to end. When the limit is over it is told to
+ * give up what is left and gets one more second. */
+static bool join(struct pipeline *p, pthread_t thread, uint64_t deadline_ns, const char *name)
+{
+    uint64_t now = clock_monotonic_ns();
+    struct timespec until = wall_in(deadline_ns > now ? deadline_ns - now : 0);
+    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+        return true;
+    atomic_store(&p->abandon, true);
+    until = wall_in(NS_PER_S);
+    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+        return true;
+    log_error("thread %s does not end within the stop limit", name);
+    return false;
+}
+
+static void tell(struct pipeline *p, enum stop_state state, struct wake *w)
+{
+    atomic_store_explicit(&p->stop, (int)state, memory_order_release);
+    if (w != NULL)
+        wake_force(w);
+}
+
+bool pipeline_stop(struct pipeline *p, uint64_t limit_ns)
+{
+    uint64_t deadline = clock_monotonic_ns() + limit_ns;
+    atomic_store(&p->monitor->stopping, true);
+    atomic_store(&p->monitor->ready, false);
+    tell(p, STOP_READOUT, &p->readout_wake);
+    if (!join(p, p->readout_thread, deadline, "readout"))
+        return false;
+    tell(p, STOP_WORKERS, NULL);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        wake_force(&p->worker[i].wake);
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        if (!join(p, p->worker[i].thread, deadline, "worker"))
+            return false;
+    }
+    tell(p, STOP_EVENTS, &p->event_wake);
+    if (!join(p, p->event_thread, deadline, "event"))
+        return false;
+    tell(p, STOP_OUTPUT, &p->output_wake);
+    if (!join(p, p->output_thread, deadline, "output"))
+        return false;
+    tell(p, STOP_RECORDER, &p->record_wake);
+    return !p->record || join(p, p->record_thread, deadline, "record");
+}

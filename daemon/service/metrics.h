@@ -1,5 +1,5 @@
 /* metrics: the numbers of the monitor, named. One table, one row a metric
- * (metrics.c); the Prometheus page and the Metrics message are both made from it.
+ * (metrics_table.c); the Prometheus page and the Metrics message are both made from it.
  *
  * Runs in the service thread and in HTTP threads at the same time: it only reads.
  */

@@ -1,0 +1,95 @@
+#include "output/record_attributes.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+enum { FORMAT_VERSION = 1 };
+
+static bool put_text(hid_t at, const char *name, const char *text)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    (void)H5Tset_size(type, strlen(text) + 1);
+    (void)H5Tset_cset(type, H5T_CSET_UTF8);
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool good = a >= 0 && H5Awrite(a, type, text) >= 0;
+    (void)H5Aclose(a);
+    (void)H5Sclose(space);
+    (void)H5Tclose(type);
+    return good;
+}
+
+/* Equally long strings, `stride` bytes apart; none at all leave the attribute out. */
+static bool put_texts(hid_t at, const char *name, const char *text, hsize_t n, size_t stride)
+{
+    if (n == 0) {
+        return true;
+    }
+    hid_t type = H5Tcopy(H5T_C_S1);
+    (void)H5Tset_size(type, stride);
+    (void)H5Tset_cset(type, H5T_CSET_UTF8);
+    hid_t space = H5Screate_simple(1, &n, NULL);
+    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool good = a >= 0 && H5Awrite(a, type, text) >= 0;
+    (void)H5Aclose(a);
+    (void)H5Sclose(space);
+    (void)H5Tclose(type);
+    return good;
+}
+
+static bool put_numbers(hid_t at, const char *name, hid_t type, const void *value, hsize_t n)
+{
+    hid_t space = H5Screate_simple(1, &n, NULL);
+    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool good = a >= 0 && H5Awrite(a, type, value) >= 0;
+    (void)H5Aclose(a);
+    (void)H5Sclose(space);
+    return good;
+}
+
+bool record_attributes_run(hid_t file, const struct run_info *info)
+{
+    const struct trigger_settings *t = &info->settings->trigger;
+    char names[SETTINGS_MAX_MODELS][MODEL_NAME_BYTES] = {{0}};
+    char hashes[SETTINGS_MAX_MODELS][SHA256_HEX_BYTES] = {{0}};
+    char rules[SETTINGS_MAX_RULES][SETTINGS_NAME_BYTES] = {{0}};
+    char hash[SHA256_HEX_BYTES];
+    int32_t version = FORMAT_VERSION;
+    for (uint32_t i = 0; i < info->models->n_models; i++) {
+        memcpy(names[i], info->models->entry[i].model->name, MODEL_NAME_BYTES);
+        hash_hex(info->models->entry[i].model->sha256, hashes[i]);
+    }
+    for (uint32_t i = 0; i < t->n_rules; i++) {
+        memcpy(rules[i], t->rule[i].name, SETTINGS_NAME_BYTES);
+    }
+    hash_hex(info->settings->sha256, hash);
+    return put_text(file, "format", "sparsed-record") &&
+           put_numbers(file, "format_version", H5T_NATIVE_INT32, &version, 1) &&
+           put_text(file, "version", SPARSED_VERSION) &&
+           put_text(file, "detector", info->settings->detector.name) &&
+           put_text(file, "engine", info->engine) && put_text(file, "configuration_sha256", hash) &&
+           put_texts(file, "models", names[0], info->models->n_models, sizeof names[0]) &&
+           put_texts(file, "models_sha256", hashes[0], info->models->n_models, sizeof hashes[0]) &&
+           put_texts(file, "rules", rules[0], t->n_rules, sizeof rules[0]);
+}
+
+bool record_attributes_samples(hid_t file, const struct run_info *info, bool counts)
+{
+    const struct detector_settings *d = &info->settings->detector;
+    int32_t id[SETTINGS_MAX_PLANES];
+    double pedestal[SETTINGS_MAX_PLANES], scale[SETTINGS_MAX_PLANES];
+    for (uint32_t i = 0; i < d->n_planes; i++) {
+        id[i] = (int32_t)d->plane[i].id;
+        pedestal[i] = d->plane[i].pedestal;
+        scale[i] = d->plane[i].scale;
+    }
+    hid_t group = H5Gopen2(file, "wire_table", H5P_DEFAULT);
+    bool good = group >= 0 && put_numbers(group, "plane", H5T_NATIVE_INT32, id, d->n_planes);
+    if (good && counts) {
+        good = put_numbers(group, "pedestal", H5T_NATIVE_DOUBLE, pedestal, d->n_planes) &&
+               put_numbers(group, "scale", H5T_NATIVE_DOUBLE, scale, d->n_planes);
+    }
+    (void)H5Gclose(group);
+    return good;
+}

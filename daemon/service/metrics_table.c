@@ -1,0 +1,298 @@
+#include "service/metrics_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_LABELS = 5, VALUE_BYTES = 1200 };
+
+/* ---- what rows are made of ---- */
+
+static void plain(struct sink *s, double value)
+{
+    s->put(s, "", NULL, 0, value);
+}
+
+static void labelled(struct sink *s, const char *name, const char *label, double value)
+{
+    s->put(s, "", &(struct label){name, label}, 1, value);
+}
+
+static double read(const counter *c)
+{
+    return (double)counter_read(c);
+}
+
+static double seconds(uint64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+static uint32_t sources(const struct monitor *m)
+{
+    uint32_t n = atomic_load(&m->n_sources);
+    return n < MONITOR_MAX_SOURCES ? n : MONITOR_MAX_SOURCES;
+}
+
+static const char *source_name(const struct monitor *m, uint32_t i, char text[16])
+{
+    uint32_t id = atomic_load(&m->source[i].id);
+    if (i == 0) {
+        return "unknown";
+    }
+    if (id == SOURCE_OTHERS) {
+        return "others";
+    }
+    (void)snprintf(text, 16, "%u", id);
+    return text;
+}
+
+/* One sample for each source that was heard of. */
+#define FOR_EACH_SOURCE(name, expression)                                                          \
+    static void name(struct sink *s)                                                               \
+    {                                                                                              \
+        char text[16];                                                                             \
+        for (uint32_t i = 0; i < sources(s->m); i++) {                                             \
+            const struct source_monitor *from = &s->m->source[i];                                  \
+            labelled(s, "source", source_name(s->m, i, text), expression);                         \
+        }                                                                                          \
+    }
+#define PLAIN(name, expression)                                                                    \
+    static void name(struct sink *s)                                                               \
+    {                                                                                              \
+        plain(s, expression);                                                                      \
+    }
+
+/* ---- the rows' functions ---- */
+
+static void info(struct sink *s)
+{
+    char models[VALUE_BYTES] = "", hash[SHA256_HEX_BYTES];
+    size_t used = 0;
+    for (uint32_t i = 0; i < s->info->models->n_models && used < sizeof models; i++) {
+        used += (size_t)snprintf(models + used, sizeof models - used, "%s%s", i > 0 ? "," : "",
+                                 s->info->models->entry[i].model->name);
+    }
+    hash_hex(s->info->settings->sha256, hash);
+    struct label labels[MAX_LABELS] = {{"version", SPARSED_VERSION},
+                                       {"instance", s->info->settings->detector.name},
+                                       {"engine", s->info->engine},
+                                       {"models", models},
+                                       {"config_sha256", hash}};
+    s->put(s, "", labels, MAX_LABELS, 1);
+}
+
+static void fragments(struct sink *s)
+{
+    char text[16];
+    for (uint32_t i = 0; i < sources(s->m); i++) {
+        for (uint32_t k = 0; k < FRAGMENT_FATE_COUNT; k++) {
+            struct label labels[] = {{"source", source_name(s->m, i, text)},
+                                     {"fate", fragment_fate_name((enum fragment_fate)k)}};
+            s->put(s, "", labels, 2, read(&s->m->source[i].fate[k]));
+        }
+    }
+}
+
+static void events(struct sink *s)
+{
+    for (uint32_t k = 0; k < EVENT_FATE_COUNT; k++) {
+        labelled(s, "fate", event_fate_name((enum event_fate)k), read(&s->m->event_fate[k]));
+    }
+}
+
+/* Row 0 belongs to no source: it cannot fall silent. */
+static void source_silent(struct sink *s)
+{
+    char text[16];
+    for (uint32_t i = 1; i < sources(s->m); i++) {
+        uint64_t seen = counter_read(&s->m->source[i].last_seen_ns);
+        labelled(s, "source", source_name(s->m, i, text),
+                 seconds(s->now_ns > seen ? s->now_ns - seen : 0));
+    }
+}
+
+/* Two models may bear one name: the label carries the place in the list then. */
+static void windows(struct sink *s)
+{
+    const struct model_set *set = s->info->models;
+    for (uint32_t i = 0; i < set->n_models; i++) {
+        char text[MODEL_NAME_BYTES + 16];
+        bool twice = false;
+        for (uint32_t k = 0; k < set->n_models; k++) {
+            twice |= k != i && strcmp(set->entry[i].model->name, set->entry[k].model->name) == 0;
+        }
+        (void)snprintf(text, sizeof text, twice ? "%s#%u" : "%s", set->entry[i].model->name, i);
+        labelled(s, "model", text, read(&s->m->model_windows[i]));
+    }
+}
+
+static void rules(struct sink *s, const counter *count)
+{
+    const struct trigger_settings *t = &s->info->settings->trigger;
+    for (uint32_t i = 0; i < t->n_rules; i++) {
+        labelled(s, "rule", t->rule[i].name, read(&count[i]));
+    }
+}
+
+static void rule_fired(struct sink *s)
+{
+    rules(s, s->m->rule_fired);
+}
+
+static void rule_prescaled(struct sink *s)
+{
+    rules(s, s->m->rule_prescaled);
+}
+
+static void queue_depth(struct sink *s)
+{
+    labelled(s, "queue", "fragments", atomic_load(&s->m->fragments_waiting));
+    labelled(s, "queue", "reduced", atomic_load(&s->m->reduced_waiting));
+    labelled(s, "queue", "output", atomic_load(&s->m->output_waiting));
+    labelled(s, "queue", "record", atomic_load(&s->m->record_waiting));
+}
+
+static void disk_free(struct sink *s)
+{
+    if (s->info->settings->output.record.directory[0] != '\0') {
+        plain(s, (double)atomic_load(&s->m->disk_free_bytes));
+    }
+}
+
+static void dead_seconds(struct sink *s)
+{
+    for (uint32_t k = 0; k < MONITOR_DEAD_CAUSE_COUNT; k++) {
+        labelled(s, "cause", monitor_dead_cause_name((enum monitor_dead_cause)k),
+                 seconds(counter_read(&s->m->dead_ns[k])));
+    }
+}
+
+static uint64_t uptime_ns(const struct sink *s)
+{
+    return s->now_ns > s->m->started_ns ? s->now_ns - s->m->started_ns : 0;
+}
+
+static double live_seconds(const struct sink *s)
+{
+    uint64_t up = uptime_ns(s), dead = 0;
+    for (uint32_t k = 0; k < MONITOR_DEAD_CAUSE_COUNT; k++) {
+        dead += counter_read(&s->m->dead_ns[k]);
+    }
+    return seconds(up > dead ? up - dead : 0);
+}
+
+static void stage_seconds(struct sink *s)
+{
+    for (uint32_t k = 0; k < MONITOR_STAGE_COUNT; k++) {
+        struct histogram_summary h = histogram_read(&s->m->stage[k]);
+        struct label labels[2] = {{"stage", monitor_stage_name((enum monitor_stage)k)},
+                                  {"quantile", "0.5"}};
+        s->put(s, "", labels, 2, seconds(h.p50_ns));
+        labels[1].value = "0.99";
+        s->put(s, "", labels, 2, seconds(h.p99_ns));
+        labels[1].value = "0.999";
+        s->put(s, "", labels, 2, seconds(h.p999_ns));
+        labels[1].value = "1";
+        s->put(s, "", labels, 2, seconds(h.max_ns));
+        s->put(s, "_sum", labels, 1, seconds(h.sum_ns));
+        s->put(s, "_count", labels, 1, (double)h.count);
+    }
+}
+
+PLAIN(ready, atomic_load(&s->m->ready) && !atomic_load(&s->m->stopping) ? 1 : 0)
+PLAIN(uptime, seconds(uptime_ns(s)))
+PLAIN(run, atomic_load(&s->m->run))
+PLAIN(events_in, read(&s->m->events_in))
+PLAIN(events_in_flight, (double)monitor_ledger(s->m).in_flight)
+PLAIN(events_incomplete, read(&s->m->events_incomplete))
+PLAIN(ledger_broken, read(&s->m->ledger_broken))
+FOR_EACH_SOURCE(fragments_received, read(&from->received))
+FOR_EACH_SOURCE(fragment_bytes, read(&from->received_bytes))
+FOR_EACH_SOURCE(source_gaps, read(&from->gaps))
+FOR_EACH_SOURCE(source_missed, read(&from->missed))
+FOR_EACH_SOURCE(source_repeated, read(&from->repeated))
+FOR_EACH_SOURCE(source_out_of_order, read(&from->out_of_order))
+FOR_EACH_SOURCE(source_restarts, read(&from->restarts))
+PLAIN(windows_truncated, read(&s->m->windows_truncated))
+PLAIN(nonfinite_bins, read(&s->m->nonfinite_bins))
+PLAIN(pass_through, read(&s->m->pass_through))
+PLAIN(decisions_published, read(&s->m->decisions_published))
+PLAIN(decisions_missed, read(&s->m->decisions_missed))
+PLAIN(recorded_events, read(&s->m->recorded_events))
+PLAIN(recorded_bytes, read(&s->m->recorded_bytes))
+PLAIN(record_files, read(&s->m->record_files))
+PLAIN(record_lost, read(&s->m->record_lost))
+PLAIN(record_errors, read(&s->m->record_errors))
+PLAIN(record_failing, atomic_load(&s->m->record_failing) ? 1 : 0)
+PLAIN(slots, atomic_load(&s->m->slots))
+PLAIN(slots_used, atomic_load(&s->m->slots_used))
+PLAIN(memory_bytes, (double)atomic_load(&s->m->memory_bytes))
+PLAIN(live, live_seconds(s))
+
+/* ---- the table ---- */
+
+const struct metric metrics_table[] = {
+    {"sparsed_info", METRIC_GAUGE, info, "What is running; always 1."},
+    {"sparsed_ready", METRIC_GAUGE, ready, "1 while the daemon takes data."},
+    {"sparsed_uptime_seconds", METRIC_GAUGE, uptime, "Time since the start."},
+    {"sparsed_run", METRIC_GAUGE, run, "Run number of the last event decided."},
+    {"sparsed_events_in_total", METRIC_COUNTER, events_in, "Events of which a fragment came."},
+    {"sparsed_events_total", METRIC_COUNTER, events, "Events by what became of them."},
+    {"sparsed_events_in_flight", METRIC_GAUGE, events_in_flight, "Events not decided yet."},
+    {"sparsed_events_incomplete_total", METRIC_COUNTER, events_incomplete,
+     "Events judged with wires missing."},
+    {"sparsed_ledger_broken_total", METRIC_COUNTER, ledger_broken,
+     "Checks that found events in to differ from the sum of all fates and those in flight."},
+    {"sparsed_fragments_received_total", METRIC_COUNTER, fragments_received, "Messages received."},
+    {"sparsed_fragment_bytes_total", METRIC_COUNTER, fragment_bytes, "Payload bytes received."},
+    {"sparsed_fragments_total", METRIC_COUNTER, fragments, "Fragments by what became of them."},
+    {"sparsed_source_gaps_total", METRIC_COUNTER, source_gaps,
+     "Jumps in the sequence of a source."},
+    {"sparsed_source_missed_total", METRIC_COUNTER, source_missed,
+     "Messages that those jumps skipped."},
+    {"sparsed_source_repeated_total", METRIC_COUNTER, source_repeated,
+     "Sequence numbers seen twice in a row."},
+    {"sparsed_source_out_of_order_total", METRIC_COUNTER, source_out_of_order,
+     "Sequence numbers below the last one."},
+    {"sparsed_source_restarts_total", METRIC_COUNTER, source_restarts,
+     "Sequences that began again at 0."},
+    {"sparsed_source_silent_seconds", METRIC_GAUGE, source_silent,
+     "Time since a source's last message."},
+    {"sparsed_windows_total", METRIC_COUNTER, windows, "Windows scored."},
+    {"sparsed_windows_truncated_total", METRIC_COUNTER, windows_truncated,
+     "Windows with more active pixels than their model takes."},
+    {"sparsed_nonfinite_bins_total", METRIC_COUNTER, nonfinite_bins,
+     "Time bins that held NaN or infinity, taken as 0."},
+    {"sparsed_rule_fired_total", METRIC_COUNTER, rule_fired,
+     "Events for which a rule fired and passed its prescale."},
+    {"sparsed_rule_prescaled_total", METRIC_COUNTER, rule_prescaled,
+     "Events for which a rule fired and was prescaled away."},
+    {"sparsed_pass_through_total", METRIC_COUNTER, pass_through,
+     "Events kept whatever their score."},
+    {"sparsed_decisions_published_total", METRIC_COUNTER, decisions_published,
+     "Decisions handed to the sockets."},
+    {"sparsed_decisions_missed_total", METRIC_COUNTER, decisions_missed,
+     "Decisions no PUSH peer had room for, and times a subscriber's queue became full."},
+    {"sparsed_recorded_events_total", METRIC_COUNTER, recorded_events,
+     "Accepted events written to files and flushed."},
+    {"sparsed_recorded_bytes_total", METRIC_COUNTER, recorded_bytes, "Bytes of those files."},
+    {"sparsed_record_files_total", METRIC_COUNTER, record_files, "Files begun."},
+    {"sparsed_record_lost_total", METRIC_COUNTER, record_lost,
+     "Accepted events that were not recorded."},
+    {"sparsed_record_errors_total", METRIC_COUNTER, record_errors,
+     "Failed opens, writes and flushes."},
+    {"sparsed_record_failing", METRIC_GAUGE, record_failing, "1 while the recorder cannot write."},
+    {"sparsed_disk_free_bytes", METRIC_GAUGE, disk_free, "Room where the recorder writes."},
+    {"sparsed_slots", METRIC_GAUGE, slots, "Event slots."},
+    {"sparsed_slots_used", METRIC_GAUGE, slots_used, "Event slots in use."},
+    {"sparsed_queue_depth", METRIC_GAUGE, queue_depth, "What waits in each queue."},
+    {"sparsed_memory_bytes", METRIC_GAUGE, memory_bytes,
+     "Memory taken when the run was configured."},
+    {"sparsed_dead_seconds_total", METRIC_COUNTER, dead_seconds,
+     "Time the readout stood still, by cause."},
+    {"sparsed_live_seconds_total", METRIC_COUNTER, live,
+     "Uptime less the time the readout stood still."},
+    {"sparsed_stage_seconds", METRIC_SUMMARY, stage_seconds,
+     "Durations by stage since the start; quantile 1 is the largest."},
+};
+const size_t metrics_table_rows = sizeof metrics_table / sizeof *metrics_table;

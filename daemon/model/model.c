@@ -1,10 +1,12 @@
 /* How: the file is read into memory once, hashed, and given to HDF5 as an image,
  * so that the hash is of the very bytes that were loaded and no file can change
  * or block in between. Then root attributes, preprocessing, the layers in the
- * order of their numbers, and what only the whole can tell.
+ * order of their numbers, and what only the whole can tell. All of it first in a
+ * child process (base/rehearse.h).
  */
 #include "model/model.h"
 
+#include "base/rehearse.h"
 #include "model/h5_read.h"
 #include "model/layer_load.h"
 
@@ -18,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { REHEARSAL_SECONDS = 20 };
 enum { MAX_FILE_BYTES = 256 << 20, MAX_LAYERS = 999, MAX_PREPROCESSING = 1 << 20 };
 
 /* ---- the file ---- */
@@ -352,14 +355,39 @@ struct model *model_load_bytes(const char *path, const void *data, size_t bytes,
     return m;
 }
 
+struct image {
+    const char *path;
+    const void *data;
+    size_t bytes;
+};
+
+static void load_and_forget(void *arg)
+{
+    const struct image *image = arg;
+    struct error err;
+    struct model *m = model_load_bytes(image->path, image->data, image->bytes, &err);
+    model_destroy(&m);
+}
+
 struct model *model_load(const char *path, struct error *err)
 {
-    size_t bytes;
-    void *data = read_file(path, &bytes, err);
+    struct image image = {.path = path};
+    void *data = read_file(path, &image.bytes, err);
     if (data == NULL) {
         return NULL;
     }
-    struct model *m = model_load_bytes(path, data, bytes, err);
+    image.data = data;
+    int ended_by;
+    struct model *m = NULL;
+    if (rehearse(load_and_forget, &image, REHEARSAL_SECONDS, &ended_by)) {
+        m = model_load_bytes(path, data, image.bytes, err);
+    } else if (ended_by == 0) {
+        (void)error_set(err, ERROR_SYSTEM, "%s: no process to read it in: %s", path,
+                        strerror(errno));
+    } else {
+        (void)error_set(err, ERROR_MODEL, "%s: damaged: the HDF5 library fails on it (%s)", path,
+                        strsignal(ended_by));
+    }
     free(data);
     return m;
 }

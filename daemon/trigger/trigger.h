@@ -1,0 +1,37 @@
+/* trigger: an event's scores become one decision.
+ *
+ *     score of a rule's label > threshold in at least min_windows windows of its planes
+ *         no  --> the rule does not fire
+ *         yes --> hash(seed, rule's name, identity) % prescale == 0 ?
+ *                     yes --> fired          no --> prescaled away
+ *
+ *     any rule fired, or chosen by pass-through    accepted, unless above max_accept_rate:
+ *                                                  throttled
+ *     else rules fired, all prescaled away         prescaled
+ *     else                                         rejected
+ *
+ * The choices depend on the event's identity alone, on neither order nor thread; a
+ * rule's is made of its name, so rules may change places. The accept rate is held on
+ * the events' own times and depends on the order of events. One thread at a time.
+ */
+#ifndef SPARSED_TRIGGER_TRIGGER_H
+#define SPARSED_TRIGGER_TRIGGER_H
+
+#include "base/error.h"
+#include "data/event.h"
+#include "data/geometry.h"
+#include "data/settings.h"
+#include "model/model_set.h"
+
+struct trigger;
+
+/* Errors (CONFIG): a label that no model has, or none that looks at the rule's planes. */
+struct trigger *trigger_create(const struct trigger_settings *settings,
+                               const struct model_set *models, const struct geometry *g,
+                               struct error *err);
+void trigger_destroy(struct trigger **t);
+
+/* Sets ev->decision from ev->window and ev->score. Allocates nothing. */
+void trigger_decide(struct trigger *t, struct event *ev);
+
+#endif

@@ -88,7 +88,7 @@ bool window_plan_init(struct window_plan *plan, const struct engine_settings *se
     *plan = (struct window_plan){0};
     for (uint32_t i = 0; i < models->n_models; i++) {
         const struct model_entry *entry = &models->entry[i];
-        struct tiling t;
+        struct tiling t = {0};
         if (!tiling_of(settings, g, entry->model, &t, err)) {
             window_plan_fini(plan);
             return false;

@@ -6,6 +6,7 @@ SPARSED_SHARED   shared data; without it a test is skipped, on CI it fails
 """
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import sys
@@ -37,11 +38,21 @@ def shared_dir():
 
 @pytest.fixture
 def free_port():
-    """Call it: a TCP port of 127.0.0.1 that nobody uses now."""
+    """Call it: a TCP port of 127.0.0.1 that nobody uses now.
+
+    From below the range that connecting sockets are given (32768 on), and begun at a
+    place of this process' own: a port of the system's choice was sometimes somebody's
+    outgoing connection by the time it was bound."""
     def find():
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            return s.getsockname()[1]
+        for _ in range(1000):
+            port = random.randrange(10000, 32000)
+            with socket.socket() as s:
+                try:
+                    s.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
+        raise RuntimeError("no free port")
     return find
 
 

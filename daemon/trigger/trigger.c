@@ -9,11 +9,13 @@
  */
 #include "trigger/trigger.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOCK_STEP_NS UINT64_C(10000000000)
+#define CLOCK_STEP_NS   UINT64_C(10000000000)
+#define MAX_INTERVAL_NS 1e18
 
 struct rule {
     double threshold;
@@ -91,6 +93,15 @@ static bool make_rule(struct rule *r, const struct rule_settings *s, uint64_t se
     return looks || no_such_label(s, models, exists, err);
 }
 
+/* Neither an interval nor a burst is longer than MAX_INTERVAL_NS, 31 years. */
+static void set_rate(struct trigger *t, double rate_hz, uint32_t burst)
+{
+    double interval = fmin(1e9 / rate_hz, MAX_INTERVAL_NS);
+    double ahead = (burst > 0 ? burst - 1 : 0) * interval;
+    t->interval_ns = interval < 1 ? 1 : (uint64_t)interval;
+    t->burst_ns = (uint64_t)fmin(ahead, MAX_INTERVAL_NS);
+}
+
 struct trigger *trigger_create(const struct trigger_settings *settings,
                                const struct model_set *models, const struct geometry *g,
                                struct error *err)
@@ -103,12 +114,8 @@ struct trigger *trigger_create(const struct trigger_settings *settings,
     t->n_rules = settings->n_rules;
     t->pass_through = settings->pass_through;
     t->pass_through_seed = named_seed(settings->seed, "pass-through");
-    if (settings->max_accept_rate > 0) {
-        t->interval_ns = (uint64_t)(1e9 / settings->max_accept_rate);
-        t->interval_ns += t->interval_ns == 0;
-        uint64_t burst = settings->accept_burst > 0 ? settings->accept_burst - 1 : 0;
-        t->burst_ns = burst * t->interval_ns;
-    }
+    if (settings->max_accept_rate > 0)
+        set_rate(t, settings->max_accept_rate, settings->accept_burst);
     for (uint32_t i = 0; i < t->n_rules; i++) {
         if (!make_rule(&t->rule[i], &settings->rule[i], settings->seed, models, g, err)) {
             trigger_destroy(&t);

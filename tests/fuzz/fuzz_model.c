@@ -24,6 +24,13 @@ const char *__asan_default_suppressions(void)
     return "interceptor_via_lib:libhdf5";
 }
 
+/* ... and asks for exabytes on others, which malloc is to refuse as it does elsewhere. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 /* Large networks would only make the fuzzer slow. */
 static bool is_small(const struct model *m)
 {

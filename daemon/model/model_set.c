@@ -31,6 +31,21 @@ static bool check_imaging(const struct imaging_settings *s, const struct model *
     return true;
 }
 
+/* Ready-made images are pooled by nobody. */
+static bool check_no_imaging(const struct imaging_settings *s, const struct model *m,
+                             struct error *err)
+{
+#define X(key)                                                                                     \
+    if (s->key != 0)                                                                               \
+        return error_set(err, ERROR_CONFIG,                                                        \
+                         "imaging." #key " = %u: the model %s takes ready-made images; leave the " \
+                         "key out",                                                                \
+                         s->key, m->name);
+    IMAGING_KEYS(X)
+#undef X
+    return true;
+}
+
 static bool check_same(const struct model *a, const struct model *b, uint32_t plane,
                        struct error *err)
 {
@@ -104,8 +119,7 @@ static bool check_windows(const struct model_set *set, const struct geometry *g,
         const struct model *m = set->entry[i].model;
         for (uint32_t k = 0; k < set->entry[i].n_planes; k++) {
             const struct plane_geometry *p = &g->plane[set->entry[i].plane[k]];
-            if (m->pre.window_time_bins / m->pre.pool_time > p->rows ||
-                m->pre.window_wires / m->pre.pool_wires > p->cols)
+            if (m->pre.window_time_bins > p->bins || m->pre.window_wires > p->wires)
                 return error_set(err, ERROR_CONFIG,
                                  "detector.plane %u: %u time bins x %u wires are smaller than a "
                                  "window of model %s, %u x %u",
@@ -161,6 +175,8 @@ static bool make_images(struct model_set *set, struct geometry *g, const struct 
                          first->width, first->channels);
     for (uint32_t i = 0; i < set->n_models; i++) {
         const struct model *m = set->entry[i].model;
+        if (!check_no_imaging(&s->imaging, m, err))
+            return false;
         if (m->height != first->height || m->width != first->width ||
             m->channels != first->channels)
             return error_set(err, ERROR_CONFIG,

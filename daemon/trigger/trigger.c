@@ -3,9 +3,11 @@
  *
  * The accept rate is a leaky bucket in its "virtual scheduling" form (ITU-T I.371,
  * GCRA): an accepted event moves a theoretical time on by one interval, and an event
- * is throttled while that time is more than the burst ahead of its own. A clock that
- * steps would stall it for as long as the step: times that are more than
- * CLOCK_STEP_NS away from the last one begin anew.
+ * is throttled while that time is more than the burst ahead of its own. With clocks
+ * that agree it is never more than the burst and one interval ahead of the latest
+ * event. Where it is CLOCK_STEP_NS further than that, the clock went back, or an
+ * event before was dated far ahead: it begins anew, or nothing would be accepted for
+ * as long as the step.
  */
 #include "trigger/trigger.h"
 
@@ -32,7 +34,7 @@ struct trigger {
     uint64_t pass_through_seed;
     uint64_t interval_ns; /* between accepted events at the limit; 0: no limit */
     uint64_t burst_ns;
-    uint64_t theoretical_ns, last_ns;
+    uint64_t theoretical_ns;
 };
 
 /* A seed of its own for each name. */
@@ -149,15 +151,13 @@ static bool throttled(struct trigger *t, uint64_t time_ns)
 {
     if (t->interval_ns == 0)
         return false;
-    uint64_t step = time_ns > t->last_ns ? time_ns - t->last_ns : t->last_ns - time_ns;
-    if (step > CLOCK_STEP_NS)
-        t->theoretical_ns = time_ns;
-    t->last_ns = time_ns;
-    if (t->theoretical_ns < time_ns)
+    uint64_t most_ahead_ns = t->burst_ns + t->interval_ns + CLOCK_STEP_NS;
+    if (t->theoretical_ns < time_ns || t->theoretical_ns - time_ns > most_ahead_ns)
         t->theoretical_ns = time_ns;
     if (t->theoretical_ns - time_ns > t->burst_ns)
         return true;
-    t->theoretical_ns += t->interval_ns;
+    uint64_t room_ns = UINT64_MAX - t->theoretical_ns;
+    t->theoretical_ns += t->interval_ns < room_ns ? t->interval_ns : room_ns;
     return false;
 }
 

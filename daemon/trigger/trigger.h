@@ -12,7 +12,10 @@
  *
  * The choices depend on the event's identity alone, on neither order nor thread; a
  * rule's is made of its name, so rules may change places. The accept rate is held on
- * the events' own times and depends on the order of events. One thread at a time.
+ * the events' own times and depends on the order of events: up to accept_burst at
+ * once, then max_accept_rate. A clock that goes back, or one event dated far ahead,
+ * stalls it for at most 10 s and the time of the burst; a clock that jumps to and fro
+ * gets a burst after each jump. One thread at a time.
  */
 #ifndef SPARSED_TRIGGER_TRIGGER_H
 #define SPARSED_TRIGGER_TRIGGER_H

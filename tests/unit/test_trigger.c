@@ -199,6 +199,26 @@ static void a_clock_that_steps_does_not_close_the_trigger(void **state)
     trigger_destroy(&r.t);
 }
 
+/* Quiet for longer than a clock may step, as rare events are, is not a step: a limit of
+ * one event in 100 s once kept every event that came 11 s after the last. */
+static void a_low_accept_rate_is_held(void **state)
+{
+    (void)state;
+    struct run r;
+    begin(&r);
+    add_rule(&r, "rule", "a");
+    r.settings.max_accept_rate = 0.01;
+    r.settings.accept_burst = 1;
+    r.score[0][0] = 1;
+    uint32_t accepted = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        accepted += decide(&r) == EVENT_ACCEPTED;
+        r.event.event_time_ns += UINT64_C(11000000000);
+    }
+    assert_int_equal(accepted, 100); /* every 10th: 110 s */
+    trigger_destroy(&r.t);
+}
+
 static void a_label_that_no_model_has_is_named(void **state)
 {
     (void)state;
@@ -226,6 +246,7 @@ int main(void)
         cmocka_unit_test(pass_through_keeps_one_in_n_whatever_the_score),
         cmocka_unit_test(the_accept_rate_is_held_on_the_events_own_times),
         cmocka_unit_test(a_clock_that_steps_does_not_close_the_trigger),
+        cmocka_unit_test(a_low_accept_rate_is_held),
         cmocka_unit_test(a_label_that_no_model_has_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

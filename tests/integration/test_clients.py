@@ -6,6 +6,7 @@ depends on how fast a machine is.
 """
 
 import json
+import time
 import signal
 import subprocess
 
@@ -346,6 +347,17 @@ def test_top_plain_once(publisher, start):
     assert "412 GB free" in out and "not metrics" in err
 
 
+def bind_when_free(socket, endpoint):
+    """A closed socket's port is free only when libzmq's own thread has let go of it."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return socket.bind(endpoint)
+        except zmq.ZMQError:
+            assert time.monotonic() < deadline, f"{endpoint} is never free"
+            time.sleep(0.02)
+
+
 def test_top_reconnects(start, free_port):
     """sparsed is started again: the view left open comes back by itself."""
     port = free_port()
@@ -353,7 +365,7 @@ def test_top_reconnects(start, free_port):
     for second in (100, 200):
         with zmq.Context.instance().socket(zmq.XPUB) as socket:
             socket.rcvtimeo = WAIT_S * 1000
-            socket.bind(f"tcp://127.0.0.1:{port}")
+            bind_when_free(socket, f"tcp://127.0.0.1:{port}")
             socket.recv()
             send(socket, steady(second), b"metrics")
             assert json.loads(p.stdout.readline())["uptime_seconds"] == second

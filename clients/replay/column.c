@@ -50,7 +50,7 @@ static hid_t cache_for(hid_t dataset, const struct column *c)
         H5Pget_chunk(create, c->rank, chunk) == c->rank) {
         double bytes = 2.0 * (double)c->size * (double)chunk[0];
         for (int d = 1; d < c->rank; d++)
-            bytes *= (double)((c->dims[d] + chunk[d] - 1) / chunk[d] * chunk[d]);
+            bytes *= (double)(c->dims[d] + chunk[d] - 1 - (c->dims[d] + chunk[d] - 1) % chunk[d]);
         size_t cache = bytes > (double)most ? most : (size_t)bytes;
         H5Pset_chunk_cache(access, 10007, cache > least ? cache : least, 1.0);
     }

@@ -188,5 +188,5 @@ uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, u
         (void)sparsed__metrics__pack(all, packed);
     }
     sparsed__metrics__free_unpacked(all, NULL);
-    return packed;
+    return packed; /* NOLINT(clang-analyzer-unix.Malloc): free_unpacked has freed `all` */
 }

@@ -64,6 +64,19 @@ static void list_append(struct assembler *a, struct list *l, uint32_t i)
     l->last = i;
 }
 
+/* The slot that was used last is free first: it is still in the cache, and slots
+ * that a quiet run never needs are never touched. */
+static void list_prepend(struct assembler *a, struct list *l, uint32_t i)
+{
+    a->slot[i].previous = NO_SLOT_INDEX;
+    a->slot[i].next = l->first;
+    if (l->first == NO_SLOT_INDEX)
+        l->last = i;
+    else
+        a->slot[l->first].previous = i;
+    l->first = i;
+}
+
 static void list_remove(struct assembler *a, struct list *l, uint32_t i)
 {
     struct slot *s = &a->slot[i];
@@ -383,7 +396,7 @@ void assembler_release(struct assembler *a, struct event *e, uint64_t now_ns)
 {
     struct slot *s = e->slot;
     e->n_kept = 0;
-    list_append(a, &a->free, (uint32_t)(s - a->slot));
+    list_prepend(a, &a->free, (uint32_t)(s - a->slot));
     a->used--;
     book_tidy(a->book, now_ns);
 }

@@ -112,6 +112,9 @@ void window_plan_fini(struct window_plan *plan)
 
 /* --- cutting -------------------------------------------------------------- */
 
+/* What a pixel holds whose bit is not set. */
+static const union pixel_value empty[MODEL_MAX_CHANNELS];
+
 /* The list that is being filled. */
 struct cutter {
     const struct model *m;
@@ -170,18 +173,23 @@ void window_cut(const struct window_plan *plan, uint32_t i, const struct geometr
                        .image = image,
                        .place = place + w->first_listed,
                        .value = value + w->first_value};
+    /* A threshold below 0 makes pixels active that hold nothing (ready-made images
+     * only; with preprocessing the loader refuses it). */
+    uint64_t dark = c.m->reduce != NULL && c.m->reduce->threshold_raw < 0 ? UINT64_MAX : 0;
     for (uint32_t row = 0; row < w->height; row++) {
         const uint64_t *mask = image->mask + (size_t)(w->first_row + row) * pg->words_per_row;
         const union pixel_value *values =
             image->value + (size_t)(w->first_row + row) * pg->cols * pg->channels;
         for (uint32_t at = 0; at < w->width; at += 64) {
-            uint64_t bits = bits_load(mask, w->first_col + at, 64 * pg->words_per_row);
-            if (w->width - at < 64)
-                bits &= (UINT64_C(1) << (w->width - at)) - 1;
-            for (; bits != 0; bits &= bits - 1) {
-                uint32_t col = at + (uint32_t)__builtin_ctzll(bits);
+            uint64_t lit = bits_load(mask, w->first_col + at, 64 * pg->words_per_row);
+            uint64_t inside =
+                w->width - at < 64 ? (UINT64_C(1) << (w->width - at)) - 1 : UINT64_MAX;
+            for (uint64_t bits = (lit | dark) & inside; bits != 0; bits &= bits - 1) {
+                uint32_t bit = (uint32_t)__builtin_ctzll(bits), col = at + bit;
                 add_pixel(&c, (uint16_t)row, (uint16_t)col,
-                          values + (size_t)(w->first_col + col) * pg->channels);
+                          (lit >> bit & 1) != 0
+                              ? values + (size_t)(w->first_col + col) * pg->channels
+                              : empty);
             }
         }
     }

@@ -19,7 +19,7 @@ struct source {
     struct error *err;
 };
 
-enum { MAX_KERNEL = 255, MAX_CHANNELS = 4096 };
+enum { MAX_KERNEL = 255 };
 
 uint64_t layer_elements(const struct tensor_shape *shape)
 {
@@ -176,8 +176,8 @@ static bool read_kernel(const struct source *s, struct layer *l, uint32_t *filte
     uint32_t channels;
     return h5_read_uint(s->group, "kernel_h", 1, MAX_KERNEL, &l->kernel_h, s->err) &&
            h5_read_uint(s->group, "kernel_w", 1, MAX_KERNEL, &l->kernel_w, s->err) &&
-           h5_read_uint(s->group, "in_channels", 1, MAX_CHANNELS, &channels, s->err) &&
-           h5_read_uint(s->group, "filters", 1, MAX_CHANNELS, filters, s->err) &&
+           h5_read_uint(s->group, "in_channels", 1, MODEL_MAX_CHANNELS, &channels, s->err) &&
+           h5_read_uint(s->group, "filters", 1, MODEL_MAX_CHANNELS, filters, s->err) &&
            needs_equal(s, "in_channels", channels, l->in.channels) && read_accumulator(s, l) &&
            read_weights(s, l,
                         &(struct h5_shape){4, {l->kernel_h, l->kernel_w, channels, *filters}});
@@ -217,7 +217,7 @@ static bool load_input(const struct source *s, struct layer *l)
     }
     if (!h5_read_uint(s->group, "height", 1, LAYER_MAX_SIDE, &l->out.height, s->err) ||
         !h5_read_uint(s->group, "width", 1, LAYER_MAX_SIDE, &l->out.width, s->err) ||
-        !h5_read_uint(s->group, "channels", 1, MAX_CHANNELS, &l->out.channels, s->err) ||
+        !h5_read_uint(s->group, "channels", 1, MODEL_MAX_CHANNELS, &l->out.channels, s->err) ||
         !read_out(s, l)) {
         return false;
     }
@@ -461,7 +461,7 @@ static bool load_sparse_flatten(const struct source *s, struct layer *l)
     if (!needs_sparse(s, l) ||
         !h5_read_uint(s->group, "height", 1, LAYER_MAX_SIDE, &grid.height, s->err) ||
         !h5_read_uint(s->group, "width", 1, LAYER_MAX_SIDE, &grid.width, s->err) ||
-        !h5_read_uint(s->group, "channels", 1, MAX_CHANNELS, &grid.channels, s->err) ||
+        !h5_read_uint(s->group, "channels", 1, MODEL_MAX_CHANNELS, &grid.channels, s->err) ||
         !needs_equal(s, "height", grid.height, l->in.height) ||
         !needs_equal(s, "width", grid.width, l->in.width) ||
         !needs_equal(s, "channels", grid.channels, l->in.channels) || !needs_small(s, &grid) ||

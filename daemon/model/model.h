@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 enum { MODEL_NAME_BYTES = 64, MODEL_MAX_OUTPUTS = 64, MODEL_TABLE_ENTRIES = 1024 };
+enum { MODEL_MAX_CHANNELS = 4096 };
 
 /* The layer classes: X(NAME, name). A class is this row, one loader function
  * `load_<name>` in model/layer_load.c and one reference function `run_<name>` in

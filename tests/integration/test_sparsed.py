@@ -167,10 +167,12 @@ def test_real_windows_get_the_vectors_decisions(neutrino, run, shared_dir, name,
     assert "in 100 = " in daemon.stop()
 
 
-@pytest.mark.parametrize("name, label", [
-    ("jet-sparse_l-16b", "t"), ("sparsemnist-sparse_s-8b", "7"), ("sparsemnist-full-8b", "0"),
-    ("hgq-jet", "t")])
-@pytest.mark.parametrize("dataset", ["input", "input_float"])
+@pytest.mark.parametrize("name, label, dataset", [
+    *[(name, label, dataset) for dataset in ("input", "input_float") for name, label in (
+        ("jet-sparse_l-16b", "t"), ("sparsemnist-sparse_s-8b", "7"), ("sparsemnist-full-8b", "0"),
+        ("hgq-jet", "t"))],
+    # several channels, and a threshold below 0: what holds nothing is active
+    ("v2-multichannel", "out0", "input"), ("v2-crowded", "out0", "input")])
 def test_images_get_the_vectors_outputs(start, run, shared_dir, name, label, dataset):
     daemon = start(shared_dir / "golden" / f"{name}.model.h5", label)
     printer = collect(run, daemon, 100)

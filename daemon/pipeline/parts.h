@@ -92,6 +92,7 @@ struct pipeline {
     struct engine *engine;
     struct trigger *trigger;
     uint64_t next_check_ns;
+    uint32_t decided; /* slots whose event has its fate and is with output or recorder */
 
     /* output and recorder */
     pthread_t output_thread, record_thread;

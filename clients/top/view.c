@@ -252,8 +252,11 @@ static void render_rest(struct view *v, const struct facts *f, const struct fact
     add(l, "pass-through %s", count(f->pass_through));
     l = begin(v, "disk");
     double per_second = facts_mean(past->recorded_hz, past->n);
-    add(l, "%s written in %s files, %s free", size(f->recorded_bytes), count(f->recorded_files),
-        size(f->disk_free_bytes));
+    if (f->disk_free_bytes >= 0)
+        add(l, "%s written in %s files, %s free", size(f->recorded_bytes), count(f->recorded_files),
+            size(f->disk_free_bytes));
+    else
+        add(l, "not recording");
     if (per_second > 0 && f->disk_free_bytes >= 0)
         add(l, ", %.1f h at this rate", f->disk_free_bytes / per_second / 3600);
     if (f->record_failing > 0)

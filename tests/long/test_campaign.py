@@ -87,7 +87,7 @@ def test_killed_at_random_moments(neutrino, run, shared_dir, tmp_path):
 
 
 def test_soak_at_full_rate(neutrino, run, shared_dir):
-    """As fast as replay can send, whole planes: nothing lost, memory does not grow."""
+    """As fast as replay can send, whole planes: nothing lost, no memory beyond what was taken."""
     daemon = neutrino()
     replay = run("sparse-replay", shared_dir / "events" / "real-windows.h5", "--to",
                  daemon.address("readout"), "--type", "int16", "--preload", "--loops", "1000000",
@@ -99,7 +99,8 @@ def test_soak_at_full_rate(neutrino, run, shared_dir):
 
     daemon.wait(lambda: daemon.metric("sparsed_events_in_total") > 1000)
     begin, before = time.monotonic(), daemon.metric("sparsed_events_in_total")
-    largest = [0, 0]  # of the first half, which touches what was taken, and of the second
+    taken = daemon.metric("sparsed_memory_bytes") / 2**20  # at configure; touched as it is used
+    largest = [0, 0]  # of the first half and of the second
     while (passed := time.monotonic() - begin) < SOAK_S:
         time.sleep(1)
         half = int(passed > SOAK_S / 2)
@@ -109,6 +110,6 @@ def test_soak_at_full_rate(neutrino, run, shared_dir):
     replay.wait(30)
     last = daemon.stop()
     print(f"\nsoak {seconds:.0f} s: {events:.0f} events, {events / seconds:.0f} Hz, resident at most "
-          f"{largest[0]:.0f} MiB in the first half, {largest[1]:.0f} MiB in the second\n{last}")
+          f"{largest[0]:.0f} MiB in the first half, {largest[1]:.0f} MiB in the second, taken {taken:.0f} MiB\n{last}")
     assert " lost 0 " in last or "(stop 1)" in last
-    assert largest[1] < 1.1 * largest[0]
+    assert max(largest) < taken + 64  # libraries, and messages that libzmq holds

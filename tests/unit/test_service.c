@@ -7,6 +7,7 @@
 #include "service/service.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -67,6 +68,17 @@ static const char *ask_bytes(const void *request, size_t bytes)
     return answer;
 }
 
+/* Sends and goes, after a moment for an answer: to some garbage the server has none
+ * before its own time limit of 10 s, and a test must not wait for each of those. */
+static void throw_bytes(const void *bytes, size_t n)
+{
+    int fd = connect_http();
+    (void)send(fd, bytes, n, MSG_NOSIGNAL);
+    (void)shutdown(fd, SHUT_WR);
+    (void)poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 100);
+    (void)close(fd);
+}
+
 static const char *ask(const char *method, const char *path)
 {
     char request[300];
@@ -118,13 +130,13 @@ static void garbage_does_no_harm(void **state)
         for (size_t i = 0; i < sizeof garbage; i++) {
             garbage[i] = (uint8_t)hash_mix(round * sizeof garbage + i);
         }
-        (void)ask_bytes(garbage, 1 + (size_t)(hash_mix(round) % sizeof garbage));
+        throw_bytes(garbage, 1 + (size_t)(hash_mix(round) % sizeof garbage));
     }
-    (void)ask_bytes("GET", 3);
-    (void)ask_bytes("GET /metrics HTTP/9.9\r\n\r\n", 25);
+    throw_bytes("GET", 3);
+    throw_bytes("GET /metrics HTTP/9.9\r\n\r\n", 25);
     static char huge[100000] = "GET /";
     memset(huge + 5, 'a', sizeof huge - 5);
-    (void)ask_bytes(huge, sizeof huge);
+    throw_bytes(huge, sizeof huge);
     expect(ask("GET", "/"), "200 OK");
 }
 

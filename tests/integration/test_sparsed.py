@@ -43,7 +43,9 @@ class Daemon:
                  overrides=(), replaces=None):
         self.ports = replaces.ports if replaces else {
             k: free_port() for k in ("readout", "decisions", "http")}
-        text = ("" if detector is None else DETECTOR.format(**detector)) + COMMON.format(
+        if isinstance(detector, dict):
+            detector = DETECTOR.format(**detector)
+        text = (detector or "") + COMMON.format(
             model=model, label=label, timeout=timeout, **self.ports)
         path = folder / "trigger.toml"
         path.write_text(text)
@@ -322,3 +324,14 @@ def test_a_wrong_setting_is_one_clear_sentence(run, free_port, shared_dir, tmp_p
     done = run("sparsed", "--config", tmp_path / "t.toml", "--set", override)
     assert done.returncode == status, done.stderr
     assert words in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_the_whole_detector_is_tiled_by_85_windows(start, shared_dir):
+    """35 on the collection plane, 25 on each of the others, the last ones flush with the end."""
+    planes = "".join(f"[[detector.plane]]\nid = {i}\nwires = {w}\n"
+                     for i, w in ((0, 2400), (1, 2400), (2, 3456)))
+    model = shared_dir / "golden" / "neutrino-sparse_l-16b.model.h5"
+    text = '[detector]\nname = "whole"\nticks = 6400\n' + planes
+    daemon = start(model, "neutrino", detector=text)
+    assert "85 windows an event" in daemon.logged()
+    daemon.stop()

@@ -41,7 +41,8 @@ struct tensor {
 struct verify {
     struct model *model;
     const struct kernel *kernel;
-    bool inner; /* the engine shows every layer */
+    const char *instead_of; /* the family asked for, where it has no kernel for this model */
+    bool inner;             /* the engine shows every layer */
     void *state;
     uint64_t events, event;
     int32_t *input; /* [event][h][w][c] */
@@ -364,8 +365,12 @@ static void count(struct verify *v)
 
 static void print_text(const struct verify *v)
 {
-    printf("%s  engine cpu %s  %" PRIu64 " windows  %" PRIu64 " values  %" PRIu64 " differ",
-           v->model->name, v->kernel->name, v->events, v->compared, v->mismatches);
+    printf("%s  engine cpu %s", v->model->name, v->kernel->name);
+    if (v->instead_of != NULL) {
+        printf(" (no %s kernel for this model)", v->instead_of);
+    }
+    printf("  %" PRIu64 " windows  %" PRIu64 " values  %" PRIu64 " differ", v->events, v->compared,
+           v->mismatches);
     if (v->has_training) {
         printf("  training: largest difference %.3g", v->training_difference);
     }
@@ -400,6 +405,9 @@ static json_t *make_json(const struct verify *v)
         v->kernel->name, "windows", (json_int_t)v->events, "compared", (json_int_t)v->compared,
         "mismatches", (json_int_t)v->mismatches, "input_values", (json_int_t)v->input_values,
         "input_mismatches", (json_int_t)v->input_mismatches, "layers", layers);
+    if (v->instead_of != NULL) {
+        (void)json_object_set_new(model, "instead_of", json_string(v->instead_of));
+    }
     if (v->has_training) {
         (void)json_object_set_new(model, "training_largest_difference",
                                   json_real(v->training_difference));
@@ -420,6 +428,17 @@ static void verify_free(struct verify *v)
     free(v);
 }
 
+/* The family that was asked for and does not compute this model, or NULL. */
+static const char *missed_family(const struct kernel *k, const char *asked)
+{
+    for (const struct kernel_family *f = kernel_family_table; f->name != NULL; f++) {
+        if (strcmp(f->name, asked) == 0 && strcmp(k->family, asked) != 0) {
+            return f->name;
+        }
+    }
+    return NULL;
+}
+
 static struct verify *verify_files(const char *model, const char *vectors, const char *engine,
                                    struct error *err)
 {
@@ -431,6 +450,7 @@ static struct verify *verify_files(const char *model, const char *vectors, const
     v->model = model_load(model, err);
     v->kernel = v->model == NULL ? NULL : kernel_choose(engine, v->model, err);
     v->inner = v->kernel == &reference_kernel;
+    v->instead_of = v->kernel == NULL ? NULL : missed_family(v->kernel, engine);
     if (v->kernel == NULL || !read_vectors(v, vectors, err) || (!v->inner && !keep_last(v, err)) ||
         !run_events(v, err)) {
         verify_free(v);
@@ -473,10 +493,18 @@ static int usage(FILE *to, int status)
             "Compares an engine with recorded vectors, every tensor, bit by bit.\n"
             "Without VECTORS, NAME.vectors.h5 beside NAME.model.h5 is taken.\n"
             "\n"
-            "  --engine NAME  auto, or one of these; default scalar, which shows every layer\n");
-    for (size_t i = 0; kernel_table[i]->name != NULL; i++) {
-        (void)fprintf(to, "                 %-8s %s\n", kernel_table[i]->name,
-                      kernel_table[i]->help);
+            "  --engine NAME  auto, a family or a kernel of it; default scalar, which shows\n"
+            "                 every layer. A family without a kernel for a model computes it\n"
+            "                 with scalar and says so.\n");
+    for (const struct kernel_family *f = kernel_family_table; f->name != NULL; f++) {
+        (void)fprintf(to, "                 %-8s %s%s\n", f->name, f->help,
+                      f->supported() ? "" : " (not on this processor)");
+        for (size_t i = 0; kernel_table[i]->name != NULL; i++) {
+            const struct kernel *k = kernel_table[i];
+            if (strcmp(k->family, f->name) == 0 && strcmp(k->name, f->name) != 0) {
+                (void)fprintf(to, "                   %-16s %s\n", k->name, k->help);
+            }
+        }
     }
     (void)fprintf(
         to, "  --json         the same for a program\n"

@@ -241,7 +241,35 @@ static void a_kernel_is_chosen_by_name(void **state)
     assert_string_equal(kernel_choose("scalar", &m, &err)->name, "scalar");
     assert_null(kernel_choose("warp", &m, &err));
     assert_non_null(strstr(err.text, "kernel warp"));
-    assert_non_null(strstr(err.text, "auto, scalar"));
+    assert_non_null(strstr(err.text, "must be one of auto, "));
+    assert_non_null(strstr(err.text, "scalar"));
+}
+
+/* A family that the processor has not got must not become scalar in silence: a
+ * site would believe that it runs on AVX-512. Where the processor has it and only
+ * the model has no such kernel, the reference is the answer. */
+static void a_family_is_refused_or_falls_back_to_the_reference(void **state)
+{
+    (void)state;
+    struct model m = {.name = "test"};
+    for (const struct kernel_family *f = kernel_family_table; f->name != NULL; f++) {
+        struct error err = {0};
+        const struct kernel *k = kernel_choose(f->name, &m, &err);
+        if (f->supported()) {
+            assert_non_null(k);
+            assert_string_equal(k->family, "scalar");
+        } else {
+            assert_null(k);
+            assert_non_null(strstr(err.text, f->name));
+        }
+    }
+    for (size_t i = 0; kernel_table[i]->name != NULL; i++) {
+        bool known = false;
+        for (const struct kernel_family *f = kernel_family_table; f->name != NULL; f++) {
+            known = known || strcmp(f->name, kernel_table[i]->family) == 0;
+        }
+        assert_true(known);
+    }
 }
 
 int main(void)
@@ -257,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_type_per_pixel_follows_the_place),
         cmocka_unit_test(the_sigmoid_index_goes_toward_zero),
         cmocka_unit_test(a_kernel_is_chosen_by_name),
+        cmocka_unit_test(a_family_is_refused_or_falls_back_to_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,28 +11,103 @@ const struct kernel *const kernel_table[] = {
     &(const struct kernel){.name = NULL},
 };
 
-static void list_matching(const struct model *m, char *text, size_t bytes)
+/* ---- families ---- */
+
+/* __builtin_cpu_supports also asks whether the operating system keeps the wide
+ * registers of a thread. */
+static bool has_avx512(void)
 {
-    size_t at = 0;
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
+           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}
+
+static bool has_avx2(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}
+
+static bool has_scalar(void)
+{
+    return true;
+}
+
+const struct kernel_family kernel_family_table[] = {
+    {"avx512", "kernels for AVX-512 with VBMI and VNNI", has_avx512},
+    {"avx2", "kernels for AVX2 and FMA", has_avx2},
+    {"scalar", "plain int64 arithmetic, the judge of all others", has_scalar},
+    {NULL, NULL, NULL},
+};
+
+static const struct kernel_family *find_family(const char *name)
+{
+    for (const struct kernel_family *f = kernel_family_table; f->name != NULL; f++) {
+        if (strcmp(f->name, name) == 0) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+/* ---- choosing ---- */
+
+bool kernel_usable(const struct kernel *k, const struct model *m)
+{
+    return find_family(k->family)->supported() && k->matches(m);
+}
+
+/* "auto", the families of this processor, and the kernels that match the model. */
+static void list_usable(const struct model *m, char *text, size_t bytes)
+{
+    size_t at = (size_t)snprintf(text, bytes, "auto");
+    for (const struct kernel_family *f = kernel_family_table; f->name != NULL && at < bytes; f++) {
+        if (f->supported()) {
+            at += (size_t)snprintf(text + at, bytes - at, ", %s", f->name);
+        }
+    }
     for (size_t i = 0; kernel_table[i]->name != NULL && at < bytes; i++) {
-        if (kernel_table[i]->matches(m)) {
-            int n = snprintf(text + at, bytes - at, ", %s", kernel_table[i]->name);
-            at += n > 0 ? (size_t)n : 0;
+        const struct kernel *k = kernel_table[i];
+        if (kernel_usable(k, m) && find_family(k->name) == NULL) {
+            at += (size_t)snprintf(text + at, bytes - at, ", %s", k->name);
         }
     }
 }
 
+static bool asks_for(const char *name, const struct kernel *k)
+{
+    return strcmp(name, "auto") == 0 || strcmp(name, k->family) == 0 || strcmp(name, k->name) == 0;
+}
+
 const struct kernel *kernel_choose(const char *name, const struct model *m, struct error *err)
 {
+    const struct kernel_family *family = find_family(name);
+    if (family != NULL && !family->supported()) {
+        (void)error_set(err, ERROR_CONFIG, "kernel %s: this processor has not got it: use auto",
+                        name);
+        return NULL;
+    }
     for (size_t i = 0; kernel_table[i]->name != NULL; i++) {
         const struct kernel *k = kernel_table[i];
-        if ((strcmp(name, "auto") == 0 || strcmp(name, k->name) == 0) && k->matches(m)) {
+        if (asks_for(name, k) && kernel_usable(k, m)) {
             return k;
         }
     }
-    char names[256] = "";
-    list_matching(m, names, sizeof names);
-    (void)error_set(err, ERROR_CONFIG, "kernel %s: no such kernel for %s: must be auto%s", name,
+    if (family != NULL) {
+        return &reference_kernel;
+    }
+    char names[256];
+    list_usable(m, names, sizeof names);
+    (void)error_set(err, ERROR_CONFIG, "kernel %s: no such kernel for %s: must be one of %s", name,
                     m->name, names);
     return NULL;
 }

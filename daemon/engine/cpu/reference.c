@@ -110,6 +110,7 @@ static void destroy(void *state)
 }
 
 const struct kernel reference_kernel = {
+    .family = "scalar",
     .name = "scalar",
     .help = "plain int64 arithmetic, the judge of all others",
     .matches = matches,

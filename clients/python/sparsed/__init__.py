@@ -8,47 +8,34 @@
 Message classes are protobuf's own, made from proto/*.proto; docs/messages.md
 explains every field with its unit. An endpoint that begins with ">" connects,
 with "@" binds; without a sign it connects.
+
+Judging and training are parts of their own, which need more than messages do:
+sparsed.windows, sparsed.training, sparsed.export, sparsed.report, sparsed.outcome.
 """
 
-from .decision_pb2 import (
-    ACCEPTED,
-    PRESCALED,
-    REJECTED,
-    THROTTLED,
-    Decision,
-    DecisionFate,
-    ModelUsed,
-    StageTimes,
-    WindowScore,
-    WireRange,
-)
-from .metrics_pb2 import Label, MetricFamily, Metrics, Sample
-from .readout_pb2 import FragmentHeader
-from .sender import Sender, fragment, image, send_event
-from .subscriber import Subscription, decisions, metrics, values
+import importlib
 
-__all__ = [
-    "ACCEPTED",
-    "PRESCALED",
-    "REJECTED",
-    "THROTTLED",
-    "Decision",
-    "DecisionFate",
-    "FragmentHeader",
-    "Label",
-    "MetricFamily",
-    "Metrics",
-    "ModelUsed",
-    "Sample",
-    "Sender",
-    "StageTimes",
-    "Subscription",
-    "WindowScore",
-    "WireRange",
-    "decisions",
-    "fragment",
-    "image",
-    "metrics",
-    "send_event",
-    "values",
-]
+# What a name of the package is taken from, when it is first asked for: who trains a
+# network needs neither ZeroMQ nor protobuf.
+_NAMES = {
+    "decision_pb2": ("ACCEPTED", "PRESCALED", "REJECTED", "THROTTLED", "Decision", "DecisionFate",
+                     "ModelUsed", "StageTimes", "WindowScore", "WireRange"),
+    "metrics_pb2": ("Label", "MetricFamily", "Metrics", "Sample"),
+    "readout_pb2": ("FragmentHeader",),
+    "sender": ("Sender", "fragment", "image", "send_event"),
+    "subscriber": ("Subscription", "decisions", "metrics", "values"),
+}
+_MODULE = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = sorted(_MODULE)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'sparsed' has no attribute '{name}'")
+    value = getattr(importlib.import_module("." + _MODULE[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list:
+    return __all__

@@ -97,6 +97,16 @@ char *text_rate(char *out, size_t bytes, double per_second)
     return out;
 }
 
+char *text_scaled(char *out, size_t bytes, double value, const char *unit)
+{
+    static const char *const prefix[] = {"", "k", "M", "G", "T"};
+    int i = 0;
+    for (; value >= 1000 && i < 4; i++)
+        value /= 1000;
+    snprintf(out, bytes, "%.*f %s%s", value < 10 ? 2 : 1, value, prefix[i], unit);
+    return out;
+}
+
 char *text_hex(char *out, size_t bytes, const uint8_t *data, size_t n)
 {
     size_t to = 0;

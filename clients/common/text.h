@@ -28,6 +28,9 @@ char *text_bytes(char *out, size_t bytes, double n);
 /* A rate -> "312.4", "0.71", "26.6 k"; NaN -> "-". The unit is the caller's. */
 char *text_rate(char *out, size_t bytes, double per_second);
 
+/* 2.61e9, "B/s" -> "2.61 GB/s": at least two digits, powers of 1000. */
+char *text_scaled(char *out, size_t bytes, double value, const char *unit);
+
 /* `n` bytes as lower-case hexadecimal; cut when `out` is too small. */
 char *text_hex(char *out, size_t bytes, const uint8_t *data, size_t n);
 

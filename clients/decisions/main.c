@@ -1,8 +1,8 @@
 /* sparse-decisions: prints what sparsed decides, a line an event. */
+#include "common/decision_json.h"
 #include "common/json.h"
 #include "common/subscriber.h"
 #include "common/text.h"
-#include "decisions/decision_json.h"
 #include "decisions/decision_text.h"
 
 #include <errno.h>

@@ -5,18 +5,18 @@
  *
  * Wires that the file has are cut at multiples of `wires_per_fragment`, converted
  * and encoded; wires that it lacks become one EMPTY fragment a gap, zeros, or
- * nothing. A payload is counted memory: ZeroMQ sends it from where it lies and
- * gives its share back when the last byte is out, so a bundle can be sent again.
+ * nothing. A payload is counted memory (common/payload.h), so a bundle can be sent
+ * again.
  */
 #ifndef REPLAY_BUNDLE_H
 #define REPLAY_BUNDLE_H
 
-#include "replay/failure.h"
-#include "replay/opensamples.h"
+#include "common/failure.h"
+#include "common/payload.h"
+#include "recorded/opensamples.h"
 
 #include "proto/readout.pb-c.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 enum missing { MISSING_EMPTY, MISSING_ZEROS, MISSING_OMIT };
@@ -37,12 +37,6 @@ struct recipe {
     Sparsed__Encoding encoding;
     enum missing missing;
     bool checksum;
-};
-
-struct payload {
-    atomic_uint shares;
-    size_t bytes;
-    unsigned char data[];
 };
 
 struct fragment {
@@ -80,9 +74,5 @@ bool bundle_from_wires(struct bundle *b, const struct recipe *r, const struct op
 bool bundle_from_image(struct bundle *b, const struct recipe *r, const void *pixels, size_t bytes,
                        bool is_float, struct failure *f);
 void bundle_fini(struct bundle *b);
-
-/* Takes and gives back a share; the last one frees it. From any thread. */
-struct payload *payload_share(struct payload *p);
-void payload_release(void *data, void *payload);
 
 #endif

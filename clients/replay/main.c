@@ -5,8 +5,8 @@
  *
  * One thread. An event is read and encoded before it is due, so that at a given
  * rate the disk's time is spent while waiting. */
+#include "replay/account.h"
 #include "replay/options.h"
-#include "replay/progress.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -221,7 +221,7 @@ static enum sender_result replay_event(struct replay *r, uint64_t index, uint64_
     if (stop)
         return SENDER_STOPPED;
     enum sender_result result = send_event(r, b, loop, f);
-    progress_update(&r->progress, &r->tally, b, clock_ns(CLOCK_MONOTONIC));
+    account_progress(&r->tally, &r->progress, b, clock_ns(CLOCK_MONOTONIC));
     return result;
 }
 
@@ -268,9 +268,9 @@ int main(int argc, char **argv)
     r.tally.slips = r.o.pace.slips;
     uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
     if (begun)
-        progress_finish(&r.progress, &r.tally, stop != 0, end_ns);
+        account_print(&r.tally, &r.progress, stop != 0, end_ns);
     if (begun && r.o.json)
-        progress_json(&r.progress, &r.tally, complete, end_ns, stdout);
+        account_json(&r.tally, progress_seconds(&r.progress, end_ns), complete, stdout);
     if (!good)
         fprintf(stderr, "sparse-replay: %s\n", f.text);
     fini(&r);

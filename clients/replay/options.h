@@ -2,9 +2,9 @@
 #ifndef REPLAY_OPTIONS_H
 #define REPLAY_OPTIONS_H
 
+#include "common/sender.h"
 #include "replay/pace.h"
 #include "replay/playlist.h"
-#include "replay/sender.h"
 
 struct options {
     struct playlist_settings files;

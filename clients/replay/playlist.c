@@ -1,7 +1,7 @@
 #include "replay/playlist.h"
 
-#include "replay/column.h"
-#include "replay/images.h"
+#include "recorded/column.h"
+#include "recorded/images.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "replay/sender.h"
+#include "common/sender.h"
 
 #include <errno.h>
 #include <stdio.h>

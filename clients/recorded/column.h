@@ -5,10 +5,10 @@
  * rows at a time. The chunk cache holds every chunk that a row touches, so a
  * compressed chunk is unpacked once although neighbouring events share it.
  */
-#ifndef REPLAY_COLUMN_H
-#define REPLAY_COLUMN_H
+#ifndef RECORDED_COLUMN_H
+#define RECORDED_COLUMN_H
 
-#include "replay/failure.h"
+#include "common/failure.h"
 
 #include <hdf5.h>
 #include <stdint.h>

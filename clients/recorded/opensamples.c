@@ -3,9 +3,9 @@
  * a scan of event_id for places where the identity changes. opensamples_read
  * takes one block of rows, sorts a small array of (plane, wire, row) and leaves
  * the samples where they were read. */
-#include "replay/opensamples.h"
+#include "recorded/opensamples.h"
 
-#include "replay/column.h"
+#include "recorded/column.h"
 
 #include <math.h>
 #include <stdlib.h>

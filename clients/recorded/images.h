@@ -6,10 +6,10 @@
  *     event_id       [event][3] run, subrun, event; optional
  *     event_time_ns  [event] or [event][1]; optional
  */
-#ifndef REPLAY_IMAGES_H
-#define REPLAY_IMAGES_H
+#ifndef RECORDED_IMAGES_H
+#define RECORDED_IMAGES_H
 
-#include "replay/failure.h"
+#include "common/failure.h"
 
 #include <stddef.h>
 #include <stdint.h>

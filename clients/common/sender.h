@@ -6,12 +6,14 @@
  *
  * Not thread-safe. Every wait ends within 0.1 s of `stop` being set.
  */
-#ifndef REPLAY_SENDER_H
-#define REPLAY_SENDER_H
+#ifndef SPARSED_CLIENTS_SENDER_H
+#define SPARSED_CLIENTS_SENDER_H
 
-#include "replay/bundle.h"
+#include "common/failure.h"
+#include "common/payload.h"
 
 #include <signal.h>
+#include <stdint.h>
 
 struct sender_settings {
     const char *endpoint; /* ">tcp://..." or "tcp://..." connects, "@tcp://..." binds */

@@ -1,4 +1,4 @@
-#include "decisions/decision_json.h"
+#include "common/decision_json.h"
 
 #include "common/json.h"
 

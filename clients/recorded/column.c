@@ -1,4 +1,4 @@
-#include "replay/column.h"
+#include "recorded/column.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "replay/failure.h"
+#include "common/failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>

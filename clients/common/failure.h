@@ -1,6 +1,6 @@
 /* failure: what went wrong, in one sentence that names the file, the table or the option. */
-#ifndef REPLAY_FAILURE_H
-#define REPLAY_FAILURE_H
+#ifndef SPARSED_CLIENTS_FAILURE_H
+#define SPARSED_CLIENTS_FAILURE_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
-#include "replay/images.h"
+#include "recorded/images.h"
 
-#include "replay/column.h"
+#include "recorded/column.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -14,10 +14,10 @@
  * Either of event_table and event_id.seq_cnt may be missing; then event_id of the
  * wire_table is scanned. Memory is one event and the index; not thread-safe.
  */
-#ifndef REPLAY_OPENSAMPLES_H
-#define REPLAY_OPENSAMPLES_H
+#ifndef RECORDED_OPENSAMPLES_H
+#define RECORDED_OPENSAMPLES_H
 
-#include "replay/failure.h"
+#include "common/failure.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -11,12 +11,12 @@
 #include "output/record_file.h"
 
 #include "output/record_attributes.h"
+#include "output/record_rows.h"
 #include "output/record_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,50 +35,6 @@ enum {
     {                                                                                              \
 #field, type, width, offsetof(struct row, field)                                           \
     }
-enum { SCORES = 0 }; /* width 0: the largest number of outputs of a model */
-
-struct decision_row {
-    int64_t event_id[3];
-    uint64_t event_time_ns, decided_time_ns, nonfinite_bins;
-    uint64_t assembly_ns, reduce_ns, engine_ns, trigger_ns, latency_ns;
-    uint32_t rules_fired, rules_prescaled, wires_missing, windows;
-    uint8_t fate, pass_through, incomplete;
-};
-static const struct record_column decision_columns[] = {
-    C(decision_row, event_id, I64, 3),
-    C(decision_row, event_time_ns, U64, 1),
-    C(decision_row, decided_time_ns, U64, 1),
-    C(decision_row, fate, U8, 1),
-    C(decision_row, rules_fired, U32, 1),
-    C(decision_row, rules_prescaled, U32, 1),
-    C(decision_row, pass_through, U8, 1),
-    C(decision_row, incomplete, U8, 1),
-    C(decision_row, wires_missing, U32, 1),
-    C(decision_row, nonfinite_bins, U64, 1),
-    C(decision_row, windows, U32, 1),
-    C(decision_row, assembly_ns, U64, 1),
-    C(decision_row, reduce_ns, U64, 1),
-    C(decision_row, engine_ns, U64, 1),
-    C(decision_row, trigger_ns, U64, 1),
-    C(decision_row, latency_ns, U64, 1),
-    {0},
-};
-
-struct scored_row {
-    int64_t event_id[3];
-    uint32_t window, model, plane, first_bin, first_wire, n_active, missing_wires;
-    uint8_t truncated;
-    double score[MODEL_MAX_OUTPUTS];
-    int64_t score_raw[MODEL_MAX_OUTPUTS];
-};
-static const struct record_column scored_columns[] = {
-    C(scored_row, event_id, I64, 3),       C(scored_row, window, U32, 1),
-    C(scored_row, model, U32, 1),          C(scored_row, plane, U32, 1),
-    C(scored_row, first_bin, U32, 1),      C(scored_row, first_wire, U32, 1),
-    C(scored_row, n_active, U32, 1),       C(scored_row, truncated, U8, 1),
-    C(scored_row, missing_wires, U32, 1),  C(scored_row, score, F64, SCORES),
-    C(scored_row, score_raw, I64, SCORES), {0},
-};
 
 struct pixel_row {
     int64_t event_id[3];
@@ -163,10 +119,11 @@ static bool make_samples(struct record_file *f)
 
 static bool make_tables(struct record_file *f)
 {
-    bool good =
-        make_table(f, DECISION, "decision_table", decision_columns, sizeof(struct decision_row));
+    bool good = make_table(f, DECISION, "decision_table", record_decision_columns,
+                           sizeof(struct record_decision_row));
     if (good && (f->contents & RECORD_WINDOWS) != 0) {
-        good = make_table(f, SCORED, "scored_table", scored_columns, sizeof(struct scored_row)) &&
+        good = make_table(f, SCORED, "scored_table", record_scored_columns,
+                          sizeof(struct record_scored_row)) &&
                make_table(f, PIXEL, "pixel_table", pixel_columns, sizeof(struct pixel_row));
     }
     if (good && (f->contents & RECORD_SAMPLES) != 0) {
@@ -330,41 +287,15 @@ void record_file_abandon(struct record_file **f)
 
 /* ---- an event ---- */
 
-static void put_id(int64_t to[3], const struct identity *id)
-{
-    to[0] = id->run;
-    to[1] = id->subrun;
-    to[2] = (int64_t)id->event;
-}
-
-static uint64_t since(uint64_t to, uint64_t from)
-{
-    return to > from ? to - from : 0;
-}
-
 static bool append_decision(struct record_file *f, const struct event *ev, uint64_t now_ns,
                             uint64_t wall_ns)
 {
-    struct decision_row *row = record_table_row(&f->table[DECISION]);
+    struct record_decision_row *row = record_table_row(&f->table[DECISION]);
     if (row == NULL) {
         return false;
     }
-    put_id(row->event_id, &ev->id);
-    row->event_time_ns = ev->event_time_ns;
-    row->decided_time_ns = wall_ns - since(now_ns, ev->decided_ns);
-    row->fate = (uint8_t)ev->decision.fate;
-    row->rules_fired = ev->decision.rules_fired;
-    row->rules_prescaled = ev->decision.rules_prescaled;
-    row->pass_through = ev->decision.pass_through;
-    row->incomplete = ev->incomplete;
-    row->wires_missing = ev->wires_missing;
-    row->nonfinite_bins = ev->nonfinite_bins;
-    row->windows = ev->n_windows;
-    row->assembly_ns = since(ev->last_fragment_ns, ev->first_fragment_ns);
-    row->reduce_ns = since(ev->complete_ns, ev->last_fragment_ns);
-    row->engine_ns = since(ev->scored_ns, ev->complete_ns);
-    row->trigger_ns = since(ev->decided_ns, ev->scored_ns);
-    row->latency_ns = since(ev->decided_ns, ev->last_fragment_ns);
+    record_rows_decision(row, ev,
+                         wall_ns - (now_ns > ev->decided_ns ? now_ns - ev->decided_ns : 0));
     return true;
 }
 
@@ -377,7 +308,7 @@ static bool append_pixels(struct record_file *f, const struct event *ev, uint32_
         if (row == NULL) {
             return false;
         }
-        put_id(row->event_id, &ev->id);
+        record_rows_id(row->event_id, &ev->id);
         row->window = window;
         row->row = w->place[i / channels].row;
         row->col = w->place[i / channels].col;
@@ -389,26 +320,11 @@ static bool append_pixels(struct record_file *f, const struct event *ev, uint32_
 
 static bool append_window(struct record_file *f, const struct event *ev, uint32_t window)
 {
-    const struct window *w = &ev->window[window];
-    struct scored_row *row = record_table_row(&f->table[SCORED]);
+    struct record_scored_row *row = record_table_row(&f->table[SCORED]);
     if (row == NULL) {
         return false;
     }
-    put_id(row->event_id, &ev->id);
-    row->window = window;
-    row->model = w->model;
-    row->plane = f->info->geometry->plane[w->plane].id;
-    row->first_bin = w->first_bin;
-    row->first_wire = w->first_wire;
-    row->n_active = w->n_active;
-    row->missing_wires = w->missing_wires;
-    row->truncated = w->truncated;
-    uint32_t n = f->info->models->entry[w->model].model->n_outputs;
-    for (uint32_t i = 0; i < f->max_outputs; i++) { /* a smaller model's rest: NaN and 0 */
-        size_t at = (size_t)window * ev->score_stride + i;
-        row->score[i] = i < n ? ev->score[at] : (double)NAN;
-        row->score_raw[i] = i < n ? ev->score_raw[at] : 0;
-    }
+    record_rows_scored(row, ev, window, f->info);
     return append_pixels(f, ev, window);
 }
 
@@ -440,7 +356,7 @@ static bool append_fragment(struct record_file *f, const struct event *ev,
         if (row == NULL || !append_samples(f, from, i)) {
             return false;
         }
-        put_id(row->event_id, &ev->id);
+        record_rows_id(row->event_id, &ev->id);
         row->local_plane = (int32_t)f->info->geometry->plane[from->plane].id;
         row->local_wire = (float)(from->first_wire + i);
     }

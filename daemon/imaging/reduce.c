@@ -1,15 +1,15 @@
-/* One wire at a time, in stages that each are a plain loop over a short array, so
- * that a wire's samples are read from memory once and everything after that stays
- * in the first-level cache: pairs of ticks, time bins, floor and clip, rows. The
- * wires of a pixel column are added into one array of `rows` sums.
+/* A column of pixels at a time, wire by wire, so that samples are read from memory
+ * once and in order: each wire becomes sums over a pixel's bins, added to what the
+ * column's wires before it gave. Then the sums of the column are compared with the
+ * threshold, 64 to a mask word, and only the few bits that are set are looked at.
  *
- * Samples are loaded with memcpy: a message's payload may lie at any address.
- * The published factors 6 and 4 have loops of their own; others are added by the
- * general pairwise sum. An explicit kernel for an instruction set would replace
- * wire_rows_float and wire_rows_counts and nothing else. */
+ * What a wire's samples become is a kernel's work (imaging/reduce_kernel.h), chosen
+ * by what the processor has; which wires, edges and hits is decided here, once for
+ * all kernels. */
 #include "imaging/reduce.h"
 
 #include "data/pixel.h"
+#include "imaging/reduce_kernel.h"
 
 #include <assert.h>
 #include <float.h>
@@ -19,19 +19,148 @@
 
 struct reducer {
     const struct geometry *geometry;
+    const struct reduce_kernel *kernel;
     /* One block of memory. Float and int32 parts are apart, so that no value is
      * ever read as another type. */
-    float *tick_f;  /* ticks of one bin, or pairs of a wire's ticks */
-    float *bin_f;   /* [bins] */
-    float *row_f;   /* [rows]: one wire's sums */
-    float *col_f;   /* [rows]: a column's sums */
-    int32_t *bin_i; /* [bins] */
-    int32_t *row_i; /* [rows] */
-    int32_t *col_i; /* [rows] */
+    struct reduce_scratch scratch;
+    float *sum_f;   /* [rows, up to a multiple of 64]: of a column, or of one wire */
+    int32_t *sum_i; /* [the same] */
+    uint64_t *mask; /* [a 64th of it] */
     void *memory;
 };
 
-/* ---- loads -------------------------------------------------------------- */
+/* ---- wires to pixels ------------------------------------------------------ */
+
+static bool put_hit(struct reduced *out, uint32_t row, uint32_t col, union pixel_value value)
+{
+    if (out->n_hits == out->hit_capacity)
+        return false;
+    out->hit[out->n_hits++] = (struct hit){(uint16_t)row, (uint16_t)col, value};
+    return true;
+}
+
+static bool put_edge(struct reduced *out, uint32_t row, uint32_t wire, union pixel_value sum)
+{
+    if (out->n_edges == out->edge_capacity)
+        return false;
+    out->edge[out->n_edges++] = (struct edge_value){(uint16_t)row, (uint16_t)wire, sum};
+    return true;
+}
+
+/* Words of a mask of the rows. */
+static uint32_t mask_words(const struct plane_geometry *p)
+{
+    return (p->rows + REDUCE_SUM_MULTIPLE - 1) / REDUCE_SUM_MULTIPLE;
+}
+
+/* The samples of one wire, to sum_i or sum_f. */
+static void add_wire(struct reducer *r, const struct plane_geometry *p, const struct fragment *f,
+                     uint32_t wire, bool first, struct reduced *out)
+{
+    size_t wire_bytes = p->ticks * sample_bytes(f->sample_type);
+    const unsigned char *samples =
+        (const unsigned char *)f->samples + (wire - f->first_wire) * wire_bytes;
+    if (f->sample_type == SAMPLE_INT16) {
+        r->kernel->wire_counts(&r->scratch, p, samples, p->pedestal_counts[wire], r->sum_i, first);
+    } else {
+        out->nonfinite_bins += r->kernel->wire_float(&r->scratch, p, samples, r->sum_f, first);
+    }
+}
+
+/* What differs from 0 of a wire whose column is not whole. */
+static bool put_edges(struct reducer *r, const struct plane_geometry *p, bool counts, uint32_t wire,
+                      struct reduced *out)
+{
+    uint32_t words = mask_words(p);
+    if (counts)
+        r->kernel->above_counts(r->sum_i, words, INT32_MIN, r->mask);
+    else
+        r->kernel->above_float(r->sum_f, words, -INFINITY, r->mask);
+    for (uint32_t w = 0; w < words; w++) {
+        for (uint64_t bits = r->mask[w]; bits; bits &= bits - 1) {
+            uint32_t row = 64 * w + (uint32_t)__builtin_ctzll(bits);
+            union pixel_value sum;
+            if (counts)
+                sum.i = r->sum_i[row];
+            else
+                sum.f = r->sum_f[row];
+            if (!put_edge(out, row, wire, sum))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The hits of a whole column. A kernel's mask says where to look; whether it is a
+ * hit is pixel.h's to say. */
+static bool put_hits(struct reducer *r, const struct plane_geometry *p, bool counts, uint32_t col,
+                     struct reduced *out)
+{
+    uint32_t words = mask_words(p);
+    if (counts) {
+        if (p->threshold_counts > INT32_MAX)
+            return true;
+        int64_t least = p->threshold_counts < INT32_MIN ? INT32_MIN : p->threshold_counts;
+        r->kernel->above_counts(r->sum_i, words, (int32_t)least, r->mask);
+    } else {
+        r->kernel->above_float(r->sum_f, words, (float)p->pre.pixel_threshold, r->mask);
+    }
+    for (uint32_t w = 0; w < words; w++) {
+        for (uint64_t bits = r->mask[w]; bits; bits &= bits - 1) {
+            uint32_t row = 64 * w + (uint32_t)__builtin_ctzll(bits);
+            union pixel_value value;
+            bool hit = counts ? pixel_from_counts(p, r->sum_i[row], &value.f)
+                              : pixel_from_units(p, r->sum_f[row], &value.f);
+            if (hit && !put_hit(out, row, col, value))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Entries behind the last row, up to the end of its mask word, are 0. */
+static void clear_padding(struct reducer *r, const struct plane_geometry *p)
+{
+    for (uint32_t i = p->rows; i < mask_words(p) * REDUCE_SUM_MULTIPLE; i++) {
+        r->sum_f[i] = 0.0f;
+        r->sum_i[i] = 0;
+    }
+}
+
+/* The wires [first, end) of pixel column `col`, all of which are in the fragment. */
+static bool reduce_column(struct reducer *r, const struct plane_geometry *p,
+                          const struct fragment *f, uint32_t col, uint32_t first, uint32_t end,
+                          struct reduced *out)
+{
+    bool counts = f->sample_type == SAMPLE_INT16;
+    bool whole = end - first == p->pre.pool_wires;
+    for (uint32_t w = first; w < end; w++) {
+        add_wire(r, p, f, w, !whole || w == first, out);
+        if (!whole && !put_edges(r, p, counts, w, out))
+            return false;
+    }
+    return !whole || put_hits(r, p, counts, col, out);
+}
+
+static bool reduce_wires(struct reducer *r, const struct plane_geometry *p,
+                         const struct fragment *f, struct reduced *out)
+{
+    uint32_t pool = p->pre.pool_wires, end = f->first_wire + f->wires;
+    if (end > p->cols * pool)
+        end = p->cols * pool; /* wires that do not fill a pixel */
+    clear_padding(r, p);
+    for (uint32_t w = f->first_wire; w < end;) {
+        uint32_t col = w / pool, col_end = (col + 1) * pool;
+        if (col_end > end)
+            col_end = end;
+        if (!reduce_column(r, p, f, col, w, col_end, out))
+            return false;
+        w = col_end;
+    }
+    return true;
+}
+
+/* ---- ready-made images ------------------------------------------------------ */
 
 static inline float load_float(const unsigned char *samples, size_t i)
 {
@@ -52,193 +181,6 @@ static inline int32_t load_int32(const unsigned char *samples, size_t i)
     int32_t x;
     memcpy(&x, samples + i * sizeof x, sizeof x);
     return x;
-}
-
-/* Adds v[0 .. n) pairwise in index order, overwriting v: neighbours first, then
- * neighbouring sums, an odd one out carried to the next round. */
-static float pairwise(float *v, uint32_t n)
-{
-    while (n > 1) {
-        uint32_t half = n / 2;
-        for (uint32_t i = 0; i < half; i++)
-            v[i] = v[2 * i] + v[2 * i + 1];
-        if (n & 1)
-            v[half] = v[n - 1];
-        n = half + (n & 1);
-    }
-    return v[0];
-}
-
-/* ---- float32: one wire to rows ------------------------------------------- */
-
-static void bins_float(struct reducer *r, const unsigned char *wire, uint32_t rebin, uint32_t bins)
-{
-    float *bin = r->bin_f, *tick = r->tick_f;
-    if (rebin == 6) {
-        for (uint32_t i = 0; i < 3 * bins; i++)
-            tick[i] = load_float(wire, 2 * i) + load_float(wire, 2 * i + 1);
-        for (uint32_t b = 0; b < bins; b++)
-            bin[b] = (tick[3 * b] + tick[3 * b + 1]) + tick[3 * b + 2];
-        return;
-    }
-    for (uint32_t b = 0; b < bins; b++) {
-        memcpy(tick, wire + (size_t)b * rebin * sizeof *tick, rebin * sizeof *tick);
-        bin[b] = pairwise(tick, rebin);
-    }
-}
-
-/* Returns how many bins were not finite. */
-static uint32_t condition_float(float *bin, uint32_t bins, float low, float high)
-{
-    uint32_t bad = 0;
-    for (uint32_t b = 0; b < bins; b++) {
-        float x = bin[b];
-        int finite = fabsf(x) <= FLT_MAX; /* false for NaN too */
-        bad += (uint32_t)!finite;
-        x = finite ? x : 0.0f;
-        x = x < low ? 0.0f : x;
-        bin[b] = x > high ? high : x;
-    }
-    return bad;
-}
-
-/* row_f[0 .. rows) of one wire; returns the number of bins that were not finite. */
-static uint32_t wire_rows_float(struct reducer *r, const struct plane_geometry *p,
-                                const unsigned char *wire)
-{
-    uint32_t pool = p->pre.pool_time, bins = p->rows * pool;
-    bins_float(r, wire, p->pre.time_rebin, bins);
-    uint32_t bad = condition_float(r->bin_f, bins, (float)p->pre.bin_floor, (float)p->pre.bin_clip);
-    const float *bin = r->bin_f;
-    float *row = r->row_f;
-    if (pool == 4) {
-        for (uint32_t i = 0; i < p->rows; i++)
-            row[i] = (bin[4 * i] + bin[4 * i + 1]) + (bin[4 * i + 2] + bin[4 * i + 3]);
-    } else {
-        for (uint32_t i = 0; i < p->rows; i++)
-            row[i] = pairwise(r->bin_f + (size_t)i * pool, pool);
-    }
-    return bad;
-}
-
-/* ---- int16: one wire to rows --------------------------------------------- */
-
-static void bins_counts(int32_t *bin, const unsigned char *wire, uint32_t rebin, uint32_t bins)
-{
-    if (rebin == 6) {
-        for (uint32_t b = 0; b < bins; b++) {
-            size_t t = (size_t)b * 6;
-            bin[b] = load_int16(wire, t) + load_int16(wire, t + 1) + load_int16(wire, t + 2) +
-                     load_int16(wire, t + 3) + load_int16(wire, t + 4) + load_int16(wire, t + 5);
-        }
-        return;
-    }
-    for (uint32_t b = 0; b < bins; b++) {
-        int32_t sum = 0;
-        for (uint32_t t = 0; t < rebin; t++)
-            sum += load_int16(wire, (size_t)b * rebin + t);
-        bin[b] = sum;
-    }
-}
-
-/* row_i[0 .. rows) of one wire. */
-static void wire_rows_counts(struct reducer *r, const struct plane_geometry *p,
-                             const unsigned char *wire, int32_t pedestal)
-{
-    uint32_t pool = p->pre.pool_time, bins = p->rows * pool;
-    int32_t *bin = r->bin_i, low = p->floor_counts, high = p->clip_counts;
-    bins_counts(bin, wire, p->pre.time_rebin, bins);
-    for (uint32_t b = 0; b < bins; b++) {
-        int32_t x = bin[b] - pedestal;
-        x = x < low ? 0 : x;
-        bin[b] = x > high ? high : x;
-    }
-    for (uint32_t i = 0; i < p->rows; i++) {
-        int32_t sum = 0;
-        for (uint32_t b = 0; b < pool; b++)
-            sum += bin[i * pool + b];
-        r->row_i[i] = sum;
-    }
-}
-
-/* ---- wires to pixels ------------------------------------------------------ */
-
-static bool put_hit(struct reduced *out, uint32_t row, uint32_t col, union pixel_value value)
-{
-    if (out->n_hits == out->hit_capacity)
-        return false;
-    out->hit[out->n_hits++] = (struct hit){(uint16_t)row, (uint16_t)col, value};
-    return true;
-}
-
-static bool put_edge(struct reduced *out, uint32_t row, uint32_t wire, union pixel_value sum)
-{
-    if (out->n_edges == out->edge_capacity)
-        return false;
-    out->edge[out->n_edges++] = (struct edge_value){(uint16_t)row, (uint16_t)wire, sum};
-    return true;
-}
-
-/* The wires [first, end) of pixel column `col`, all of which are in the fragment. */
-static bool reduce_column(struct reducer *r, const struct plane_geometry *p,
-                          const struct fragment *f, uint32_t col, uint32_t first, uint32_t end,
-                          struct reduced *out)
-{
-    bool counts = f->sample_type == SAMPLE_INT16;
-    bool whole = end - first == p->pre.pool_wires;
-    size_t wire_bytes = p->ticks * sample_bytes(f->sample_type);
-    for (uint32_t w = first; w < end; w++) {
-        const unsigned char *wire =
-            (const unsigned char *)f->samples + (w - f->first_wire) * wire_bytes;
-        if (counts)
-            wire_rows_counts(r, p, wire, p->pedestal_counts[w]);
-        else
-            out->nonfinite_bins += wire_rows_float(r, p, wire);
-        if (!whole) {
-            for (uint32_t i = 0; i < p->rows; i++) {
-                union pixel_value sum;
-                if (counts ? r->row_i[i] == 0 : r->row_f[i] == 0.0f)
-                    continue;
-                if (counts)
-                    sum.i = r->row_i[i];
-                else
-                    sum.f = r->row_f[i];
-                if (!put_edge(out, i, w, sum))
-                    return false;
-            }
-        } else if (counts) {
-            for (uint32_t i = 0; i < p->rows; i++)
-                r->col_i[i] = w == first ? r->row_i[i] : r->col_i[i] + r->row_i[i];
-        } else {
-            for (uint32_t i = 0; i < p->rows; i++)
-                r->col_f[i] = w == first ? r->row_f[i] : r->col_f[i] + r->row_f[i];
-        }
-    }
-    for (uint32_t i = 0; whole && i < p->rows; i++) {
-        union pixel_value value;
-        bool hit = counts ? pixel_from_counts(p, r->col_i[i], &value.f)
-                          : pixel_from_units(p, r->col_f[i], &value.f);
-        if (hit && !put_hit(out, i, col, value))
-            return false;
-    }
-    return true;
-}
-
-static bool reduce_wires(struct reducer *r, const struct plane_geometry *p,
-                         const struct fragment *f, struct reduced *out)
-{
-    uint32_t pool = p->pre.pool_wires, end = f->first_wire + f->wires;
-    if (end > p->cols * pool)
-        end = p->cols * pool; /* wires that do not fill a pixel */
-    for (uint32_t w = f->first_wire; w < end;) {
-        uint32_t col = w / pool, col_end = (col + 1) * pool;
-        if (col_end > end)
-            col_end = end;
-        if (!reduce_column(r, p, f, col, w, col_end, out))
-            return false;
-        w = col_end;
-    }
-    return true;
 }
 
 static bool reduce_image(const struct plane_geometry *p, const struct fragment *f,
@@ -270,6 +212,8 @@ static bool reduce_image(const struct plane_geometry *p, const struct fragment *
     }
     return true;
 }
+
+/* ---- fragments -------------------------------------------------------------- */
 
 enum fragment_fate reduce_fragment(struct reducer *r, const struct fragment *f, struct reduced *out)
 {
@@ -309,6 +253,14 @@ void reduce_capacity(const struct geometry *g, uint32_t *hits, uint32_t *edges)
     }
 }
 
+/* Memory for `n` items of `bytes`, from an address that 64 divides. */
+static void *take(unsigned char **at, size_t n, size_t bytes)
+{
+    void *memory = *at;
+    *at += (n * bytes + 63) / 64 * 64;
+    return memory;
+}
+
 struct reducer *reducer_create(const struct geometry *g, struct error *err)
 {
     size_t rows = 1, bins = 1, ticks = 1;
@@ -319,8 +271,10 @@ struct reducer *reducer_create(const struct geometry *g, struct error *err)
         ticks = p->pre.time_rebin > ticks ? p->pre.time_rebin : ticks;
     }
     ticks = 3 * bins > ticks ? 3 * bins : ticks;
+    rows = (rows + REDUCE_SUM_MULTIPLE - 1) / REDUCE_SUM_MULTIPLE * REDUCE_SUM_MULTIPLE;
+    size_t bytes = (ticks + 2 * bins + 2 * rows) * sizeof(float) + rows / 8 + (size_t)6 * 64;
     struct reducer *r = calloc(1, sizeof *r);
-    void *memory = calloc(ticks + 2 * bins + 4 * rows, sizeof(float));
+    unsigned char *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!r || !memory) {
         free(r);
         free(memory);
@@ -328,15 +282,28 @@ struct reducer *reducer_create(const struct geometry *g, struct error *err)
         return NULL;
     }
     r->geometry = g;
+    r->kernel = reduce_kernel_find("auto");
     r->memory = memory;
-    r->tick_f = memory;
-    r->bin_f = r->tick_f + ticks;
-    r->row_f = r->bin_f + bins;
-    r->col_f = r->row_f + rows;
-    r->bin_i = (int32_t *)(r->col_f + rows);
-    r->row_i = r->bin_i + bins;
-    r->col_i = r->row_i + rows;
+    r->scratch.tick_f = take(&memory, ticks, sizeof(float));
+    r->scratch.bin_f = take(&memory, bins, sizeof(float));
+    r->scratch.bin_i = take(&memory, bins, sizeof(int32_t));
+    r->sum_f = take(&memory, rows, sizeof(float));
+    r->sum_i = take(&memory, rows, sizeof(int32_t));
+    r->mask = take(&memory, rows / REDUCE_SUM_MULTIPLE, sizeof(uint64_t));
     return r;
+}
+
+const char *reducer_kernel(const struct reducer *r)
+{
+    return r->kernel->name;
+}
+
+bool reducer_use(struct reducer *r, const char *name)
+{
+    const struct reduce_kernel *k = reduce_kernel_find(name);
+    if (k)
+        r->kernel = k;
+    return k != NULL;
 }
 
 void reducer_destroy(struct reducer **r)

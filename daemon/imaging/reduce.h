@@ -13,7 +13,7 @@
  * float32 ticks and bins are added pairwise in index order, ((t0+t1)+(t2+t3))+(t4+t5)
  * and (b0+b1)+(b2+b3); wires in ascending order. int16 is integers to the end, in
  * counts, floor and clip and threshold too, so that any order gives the same.
- * Every kernel that may be added beside this one has to give the same bits.
+ * Every kernel (imaging/reduce_kernel.h) gives the same bits.
  *
  * Left unread: ticks, bins and wires that do not fill a bin, a row or a column.
  *
@@ -27,6 +27,7 @@
 #include "data/geometry.h"
 #include "data/reduced.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct reducer;
@@ -35,6 +36,12 @@ struct reducer;
  * KB. `g` must outlive it. NULL: no memory (SYSTEM). */
 struct reducer *reducer_create(const struct geometry *g, struct error *err);
 void reducer_destroy(struct reducer **r);
+
+/* The kernel in use: the fastest that the processor has, unless reducer_use chose
+ * another: "avx512", "avx2" or "scalar". False: no such kernel, or the processor
+ * has not got it; the one before stays. */
+const char *reducer_kernel(const struct reducer *r);
+bool reducer_use(struct reducer *r, const char *name);
 
 /* What a struct reduced must have room for, whatever a fragment holds: hits of
  * the largest plane, and edge values of the two columns that a fragment may share

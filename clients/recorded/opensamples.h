@@ -18,6 +18,7 @@
 #define RECORDED_OPENSAMPLES_H
 
 #include "common/failure.h"
+#include "recorded/event_index.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,15 +26,6 @@
 enum { OPENSAMPLES_PLANES = 256 };
 
 struct opensamples;
-
-struct opensamples_event {
-    uint32_t run;
-    uint32_t subrun;
-    uint64_t event;
-    uint64_t time_ns; /* 0 where the file has no times */
-    uint64_t first_row;
-    uint64_t rows; /* 0: an event without a wire */
-};
 
 struct opensamples_wire {
     uint32_t plane;
@@ -57,7 +49,7 @@ struct opensamples *opensamples_open(const char *path, struct failure *f);
 void opensamples_close(struct opensamples **o);
 
 size_t opensamples_count(const struct opensamples *o);
-const struct opensamples_event *opensamples_event(const struct opensamples *o, size_t index);
+const struct event_entry *opensamples_event(const struct opensamples *o, size_t index);
 uint32_t opensamples_ticks(const struct opensamples *o);
 bool opensamples_int16(const struct opensamples *o); /* samples are int16_t, not float */
 bool opensamples_has_times(const struct opensamples *o);

@@ -223,7 +223,7 @@ bool playlist_prepare(struct playlist *p, const struct recipe *r, size_t index, 
     size_t before;
     const struct part *part = find(p, &index, &before);
     if (part->wires) {
-        const struct opensamples_event *e = opensamples_event(part->wires, index);
+        const struct event_entry *e = opensamples_event(part->wires, index);
         b->run = e->run;
         b->subrun = e->subrun;
         b->event = e->event;

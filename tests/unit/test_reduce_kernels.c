@@ -48,8 +48,8 @@ static float random_float(enum flavour flavour)
     switch (flavour) {
     case SIGNAL: /* off any grid: another order of sums would show */
         return (float)random_below(1000000) * (random_below(8) ? 3e-6f : 3e-5f) - 1.0f;
-    case COARSE:
-        return (float)random_below(512) / 16.0f - 4.0f;
+    case COARSE: /* bins that are the floor or the clip exactly */
+        return (float)random_below(8) / 2.0f + (random_below(64) ? 0.0f : 15.0f);
     case ODD:
         return random_below(6) ? (float)random_below(64) : odd_float();
     default: {
@@ -66,8 +66,8 @@ static int16_t random_int16(enum flavour flavour)
     switch (flavour) {
     case SIGNAL:
         return (int16_t)(2040 + random_below(20) + (random_below(16) ? 0 : random_below(100)));
-    case COARSE:
-        return (int16_t)(random_below(12) - 5);
+    case COARSE: /* the same, at pedestal 0 */
+        return (int16_t)(random_below(12) * 8 - 16);
     case ODD:
         return random_below(2) ? INT16_MAX : INT16_MIN;
     default:

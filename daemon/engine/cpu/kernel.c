@@ -1,12 +1,16 @@
 #include "engine/cpu/kernel.h"
 
 #include "engine/cpu/reference.h"
+#include "engine/cpu/sparse7.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Fastest first; the reference matches everything and is the last. */
 const struct kernel *const kernel_table[] = {
+#if defined(__x86_64__)
+    &sparse7_avx512_kernel,
+#endif
     &reference_kernel,
     &(const struct kernel){.name = NULL},
 };

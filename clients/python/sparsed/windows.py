@@ -155,8 +155,10 @@ class PixelFile:
         self.path = Path(path)
         try:
             file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read as HDF5: {error}") from None
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file") from None
+        except OSError:
+            raise DataError(f"{path}: not a whole HDF5 file, or not to be read") from None
         with file:
             self.preprocessing = Preprocessing.read(file.get("preprocessing"), path)
             self._read_detector(file)

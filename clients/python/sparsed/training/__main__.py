@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 EPILOG = """
@@ -126,6 +128,19 @@ def _check(p: argparse.ArgumentParser, o: argparse.Namespace) -> None:
                 "--bits 16 or learned")
 
 
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """TensorFlow writes lines about cards it did not find before it can be told not to."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def main(arguments: list[str]) -> int:
     """Runs the command line; the exit status."""
     options = parse(arguments)
@@ -136,7 +151,8 @@ def main(arguments: list[str]) -> int:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(options.threads)
         os.environ["TF_NUM_INTEROP_THREADS"] = str(options.threads)
-    from .session import SessionError, run
+    with _silent_stderr():
+        from .session import SessionError, run
     try:
         with tempfile.TemporaryDirectory() as scratch:
             return run(options, arguments, Path(scratch))

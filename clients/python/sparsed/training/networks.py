@@ -91,9 +91,13 @@ class Grids:
 
 
 def grids_16(arch: Architecture) -> dict[str, Grids]:
-    """The 16-bit grids, by layer. Pixels are at most 1; averages over a pool are small."""
+    """The 16-bit grids, by layer. Pixels are at most 1; averages over a pool are small.
+
+    A convolution's sums are on steps of 2^-16 at the finest where an average over 7 x 7
+    follows: the division by 49 is then exact in 63 bits (docs/export.md).
+    """
     bias = Grid(3, 10)
-    grids = {name: Grids(Grid(4, 10), Grid(1, 10), bias) for name in arch.layers}
+    grids = {name: Grids(Grid(4, 8), Grid(1, 8), bias) for name in arch.layers}
     grids["conv1"] = Grids(Grid(1, 10), Grid(1, 10), bias)
     grids["dense1"] = Grids(Grid(1, 13), Grid(3, 7), bias)
     grids["dense2"] = Grids(Grid(5, 10), Grid(3, 7), bias)

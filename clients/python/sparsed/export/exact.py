@@ -35,11 +35,10 @@ import numpy as np
 
 from ..modelfile import FixedType, Layer, ModelFileError
 from .error import refuse
-from .layers import MAX_PLAIN_BITS
+from .grid import SUM_BITS, raw_weights
 from .steps import Step
 
 FLOAT_BITS = 24  # of a float32
-SUM_BITS = 62  # of an exact sum
 
 
 @dataclass
@@ -69,21 +68,6 @@ class Network:
 
     placed: list[Placed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-def raw_weights(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """float64 numbers (of float32 origin) as integers on the coarsest grid that holds them."""
-    live = values[values != 0]
-    if live.size == 0:
-        return np.zeros(values.shape, np.int64), 0
-    mantissa, exponent = np.frexp(live)
-    whole = np.ldexp(mantissa, 53).astype(np.int64)
-    zeros = np.array([(int(w) & -int(w)).bit_length() - 1 for w in np.unique(np.abs(whole))])
-    zeros = zeros[np.searchsorted(np.unique(np.abs(whole)), np.abs(whole))]
-    fraction = int((53 - zeros - exponent).max())
-    if int(exponent.max()) + fraction > SUM_BITS:
-        raise ModelFileError(f"weights span {int(exponent.max()) + fraction} bits")
-    return np.ldexp(values, fraction).astype(np.int64), fraction
 
 
 def _type_of(flow: Flow, **more: object) -> FixedType:
@@ -175,12 +159,6 @@ def _kernel_types(step: Step) -> tuple[np.ndarray, int, np.ndarray, int]:
         bias, f_bias = raw_weights(step.bias)
     except ModelFileError as error:
         raise refuse(step.layer, str(error)) from None
-    if step.plain:
-        for what, raw in (("kernel", weight), ("bias", bias)):
-            bits = int(np.abs(raw).max()).bit_length()
-            if bits > MAX_PLAIN_BITS:
-                raise refuse(step.layer, f"its {what} is not quantized (needs {bits} bits): use "
-                                         f"the Q layer of hgq")
     return weight, f_weight, bias, f_bias
 
 
@@ -398,6 +376,4 @@ def place(steps: list[Step], input_type: FixedType) -> Network:
     if flow.area > 1:
         raise refuse(last.layer, f"the output is an average of {flow.area} pixels, which is on no "
                                  f"binary grid")
-    if len(last.shape) != 1:
-        raise refuse(last.layer, f"the output has shape {last.shape}: needs one axis (Flatten)")
     return network

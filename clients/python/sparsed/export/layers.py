@@ -18,8 +18,10 @@ import numpy as np
 import sparsepixels.layers
 from keras import ops
 
+from ..modelfile import ModelFileError
 from .error import refuse
 from .graph import Link
+from .grid import raw_weights
 from .quantizers import is_quantizer, read_quantizer
 from .steps import Step
 
@@ -126,11 +128,19 @@ def _check_conv(layer: keras.Layer, conv: keras.Layer, paddings: tuple[str, ...]
         raise refuse(layer, "data_format = \"channels_first\": only channels_last is supported")
 
 
-def _weights(layer: keras.Layer, kernel: object, bias: object) -> dict[str, object]:
+def _weights(layer: keras.Layer, kernel: object, bias: object, plain: bool = False) -> dict:
+    """kernel, bias and plain of a Step; plain weights must have been quantized by somebody."""
     kernel = _array(layer, "kernel", kernel)
-    filters = kernel.shape[-1]
-    bias = np.zeros(filters) if bias is None else _array(layer, "bias", bias)
-    return {"kernel": kernel, "bias": bias}
+    bias = np.zeros(kernel.shape[-1]) if bias is None else _array(layer, "bias", bias)
+    for what, values in (("kernel", kernel), ("bias", bias)) if plain else ():
+        try:
+            bits = int(np.abs(raw_weights(values)[0]).max()).bit_length()
+        except ModelFileError:
+            bits = MAX_PLAIN_BITS + 1
+        if bits > MAX_PLAIN_BITS:
+            raise refuse(layer, f"its {what} is not quantized (needs more than {MAX_PLAIN_BITS} "
+                                f"bits): use the Q layer of hgq")
+    return {"kernel": kernel, "bias": bias, "plain": plain}
 
 
 def _check_raw(layer: keras.Layer) -> None:
@@ -229,8 +239,8 @@ def _conv(context: Context) -> list[Step]:
     steps = _iq(context, layer)
     if any(pads):
         steps.append(_pad_step(context, pads, "_pad"))
-    return [*steps, context.step("conv", shape=out, plain=plain, apply=_masked(convolve),
-                                 **_weights(layer, kernel, bias)),
+    return [*steps, context.step("conv", shape=out, apply=_masked(convolve),
+                                 **_weights(layer, kernel, bias, plain)),
             *_activation(context, layer.activation, out), *_oq(context, layer, out)]
 
 
@@ -275,8 +285,8 @@ def _dense(context: Context) -> list[Step]:
         y = ops.matmul(x, kernel)
         return y if bias is None else y + bias
     return [*_iq(context, layer),
-            context.step("dense", shape=shape, plain=plain, apply=_masked(multiply),
-                         **_weights(layer, kernel, bias)),
+            context.step("dense", shape=shape, apply=_masked(multiply),
+                         **_weights(layer, kernel, bias, plain)),
             *_activation(context, layer.activation, shape), *_oq(context, layer, shape)]
 
 
@@ -365,4 +375,7 @@ def make_steps(links: list[Link]) -> list[Step]:
             raise refuse(link.layer, f"must be the first layer, but {last.layer} is before it")
         steps += convert(Context(link, last.shape, last.sparse, last.slots))
         steps[-1].ends = index
+    if len(steps[-1].shape) != 1:
+        raise refuse(steps[-1].layer, f"the output has shape {steps[-1].shape}: needs one axis "
+                                      f"(Flatten)")
     return steps

@@ -8,6 +8,7 @@
 #define SPARSED_ENGINE_CPU_SPARSE7_LANES_AVX512_H
 
 #include "engine/cpu/sparse7.h"
+#include "engine/cpu/sparse7_cell.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -180,54 +181,6 @@ static inline void sparse7_add_slot(struct sparse7_state *s, const struct sparse
     *sum = _mm_add_epi32(*sum, *(const __m128i *)f);
 }
 
-/* The average of a place's sum, on the pool's grid. */
-static inline __m128i sparse7_average(const struct sparse7_pool *q, __m128i sum)
-{
-    sum = _mm_min_epi32(sum, _mm_set1_epi32(q->limit));
-    __m128i shift = _mm_cvtsi32_si128(q->shift);
-    if (q->wide) {
-        __m256i t = _mm256_mul_epu32(_mm256_cvtepu32_epi64(sum), _mm256_set1_epi64x(q->factor));
-        __m256i r = _mm256_add_epi64(t, _mm256_set1_epi64x(q->add));
-        if (q->to_even) {
-            __m256i odd = _mm256_and_si256(_mm256_srl_epi64(t, shift), _mm256_set1_epi64x(1));
-            r = _mm256_add_epi64(r, odd);
-        }
-        return _mm256_cvtepi64_epi32(_mm256_srl_epi64(r, shift));
-    }
-    __m128i t = _mm_mullo_epi32(sum, _mm_set1_epi32(q->factor));
-    __m128i r = _mm_add_epi32(t, _mm_set1_epi32((int32_t)q->add));
-    if (q->to_even) {
-        r = _mm_add_epi32(r, _mm_and_si128(_mm_srl_epi32(t, shift), _mm_set1_epi32(1)));
-    }
-    return _mm_srl_epi32(r, shift);
-}
-
-/* A place's steps, lanes 4 * cell .. 4 * cell + 3. */
-static inline __m128i sparse7_pooled(const struct sparse7_steps *s, __m128i x, uint32_t cell)
-{
-    size_t at = 4 * (size_t)cell;
-    for (int i = 0; i < s->n; i++) {
-        const struct sparse7_step *p = &s->step[i];
-        __m128i shift = _mm_cvtsi32_si128(p->shift >= 0 ? p->shift : -p->shift);
-        x = p->rectify ? _mm_max_epi32(x, _mm_setzero_si128()) : x;
-        __m128i t = _mm_add_epi32(x, *(const __m128i *)(p->add + at));
-        if (p->to_even) {
-            t = _mm_add_epi32(t, _mm_and_si128(_mm_srl_epi32(x, shift), _mm_set1_epi32(1)));
-        }
-        if (p->masks) {
-            __m128i sign = *(const __m128i *)(p->sign + at);
-            t = _mm_and_si128(t, *(const __m128i *)(p->mask + at));
-            t = _mm_sub_epi32(_mm_xor_si128(t, sign), sign);
-        }
-        if (p->clamps) {
-            t = _mm_max_epi32(t, *(const __m128i *)(p->lo + at));
-            t = _mm_min_epi32(t, *(const __m128i *)(p->hi + at));
-        }
-        x = p->shift >= 0 ? _mm_sra_epi32(t, shift) : _mm_sll_epi32(t, shift);
-    }
-    return x;
-}
-
 /* Takes a place's sum, leaving 0, and adds its share of the dense layer. A place
  * taken twice is 0 the second time and changes nothing. */
 static inline void sparse7_take_cell(struct sparse7_state *s, uint32_t cell, __m512i acc[2])
@@ -236,7 +189,7 @@ static inline void sparse7_take_cell(struct sparse7_state *s, uint32_t cell, __m
     __m128i *even = (__m128i *)s->sum[0][cell], *odd = (__m128i *)s->sum[1][cell];
     __m128i sum = _mm_add_epi32(*even, *odd);
     *even = *odd = _mm_setzero_si128();
-    __m128i x = sparse7_pooled(&p->pooled, sparse7_average(&p->pool, sum), cell);
+    __m128i x = sparse7_four(&p->pooled, sparse7_average(&p->pool, sum), 4 * (size_t)cell);
     x = _mm_packs_epi32(x, x); /* the plan proved 16 bits */
     acc[0] = _mm512_dpwssd_epi32(acc[0], _mm512_broadcastd_epi32(x),
                                  _mm512_load_si512(p->dense1[cell][0]));

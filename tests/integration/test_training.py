@@ -1,0 +1,233 @@
+"""python -m sparsed.training: data, training, export and check in one go, and what it says
+where the data are bad. Needs an environment with Keras (./bootstrap train makes it)."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import h5py
+import pytest
+
+import pixelfile
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def train(bin_dir):
+    """Call it with arguments of sparsed.training: the finished process."""
+    python = pathlib.Path(os.environ.get("SPARSED_TRAIN_PYTHON",
+                                         SOURCE / "build" / "train" / "bin" / "python"))
+    if not python.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"no training environment: {python}")
+        pytest.skip(f"no training environment: {python} (./bootstrap train, "
+                    "SPARSED_TRAIN_PYTHON)")
+    environment = {**os.environ, "SPARSED_BIN": str(bin_dir), "PYTHONDONTWRITEBYTECODE": "1",
+                   "PYTHONPATH": str(SOURCE / "clients" / "python")}
+
+    def call(*arguments, start=False, script=None):
+        command = [str(python), "-W", "ignore"]
+        command += ["-c", script] if script else ["-m", "sparsed.training"]
+        command += map(str, arguments)
+        more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
+                "env": environment}
+        if start:
+            return subprocess.Popen(command, **more)
+        return subprocess.run(command, timeout=280, check=False, **more)
+    return call
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "train.h5"
+    pixelfile.write(path, 200)
+    return path
+
+
+def test_a_network_is_trained_exported_and_exact(train, data, tmp_path, bin_dir):
+    """From a pixel file to a model that decides as Keras does, window by window, with a
+    card that says how good it is and how it was made."""
+    done = train("--data", data, "--pixels", 12, "--epochs", 4, "--batch", 32, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    name = "neutrino-s-16b"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"{name}.{what}" for what in ("card.json", "model.h5", "vectors.h5", "weights.h5")]
+    card = json.loads((tmp_path / f"{name}.card.json").read_text())
+    assert card["check"]["differing_decisions"] == 0
+    assert card["check"]["differing_values"] == 0
+    # All windows of the three sides were compared; none is on two sides.
+    assert card["check"]["windows"] == sum(card["windows"].values())
+    assert card["figures"]["auc"] > 0.8
+    assert card["command"] == ("python -m sparsed.training --data train.h5 --pixels 12 "
+                               f"--epochs 4 --batch 32 --out {tmp_path.name}")
+    assert card["data"][0]["file"] == "train.h5" and card["data"][0]["events"] == 200
+    assert len(card["epochs"]) == 4
+    verified = subprocess.run([bin_dir / "sparse-verify", tmp_path / f"{name}.model.h5"],
+                              capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_slots_and_images_give_the_same_network(train):
+    """Training runs on the N active pixels of a window, the exported network on images.
+    Were they different functions, the trained one would not be the deployed one. Windows
+    with more than N pixels, none, and pixels at the edges are in."""
+    done = train(script="""
+import numpy as np
+from sparsed.training import networks, slots
+for name, n in (("neutrino", 5), ("neutrino", 40), ("jet", 12)):
+    arch = networks.ARCHITECTURES[name]
+    model = networks.build(arch, n, networks.grids_16(arch), seed=3, threshold=0.3)
+    random = np.random.default_rng(n)
+    images = random.uniform(0, 1, (64, *arch.image)) * (random.random((64, *arch.image)) < 0.01)
+    images[0] = 0
+    images[1, 0, :] = images[1, -1, :] = images[1, :, 0] = images[1, :, -1] = 0.9
+    images = np.floor(images * 2**10).astype(np.float32) / 2**10
+    twin = slots.twin(arch, model)
+    a = model.predict(images, verbose=0)
+    b = twin.predict(slots.slots(images, n, 0.3), verbose=0)
+    assert a.std() > 0
+    # Before the sigmoid all sums are exact but the average, whose division may round.
+    assert np.abs(a - b).max() < 1e-6, np.abs(a - b).max()
+    # Training the one trains the other.
+    twin.compile("adam", "mse")
+    twin.fit(slots.slots(images, n, 0.3), np.ones((64, a.shape[1])), verbose=0)
+    c = model.predict(images, verbose=0)
+    assert np.abs(c - a).max() > 1e-6
+    assert np.abs(c - twin.predict(slots.slots(images, n, 0.3), verbose=0)).max() < 1e-6
+""")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_killed_training_goes_on(train, data, tmp_path):
+    """The same command takes up after the last whole epoch, and ends with the very weights
+    of a training that was not killed."""
+    arguments = ["--data", data, "--pixels", 8, "--epochs", 6, "--batch", 16, "--seed", 5]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train(*arguments, "--out", whole).returncode == 0
+    running = train(*arguments, "--out", broken, start=True)
+    try:
+        for line in running.stderr:
+            if "epoch  3/6" in line:
+                break
+        running.send_signal(signal.SIGKILL)
+    finally:
+        running.kill()
+        running.communicate()
+    assert (broken / "neutrino-t-16b.checkpoint.npz").exists()
+    done = train(*arguments, "--out", broken)
+    assert done.returncode == 0 and "resumed after epoch" in done.stderr, done.stderr
+    assert "epoch  2/6" not in done.stderr
+    assert not (broken / "neutrino-t-16b.checkpoint.npz").exists()
+
+    def weights(folder):
+        with h5py.File(folder / "neutrino-t-16b.model.h5") as file:
+            return {f"{layer}/{name}": values[()].tolist()
+                    for layer, group in file["layers"].items() for name, values in group.items()}
+    assert weights(whole) == weights(broken)
+
+
+def test_windows_of_one_event_are_never_on_two_sides(train, data):
+    """Two tiles of one readout hold the same muons: a network that has seen the one knows
+    the other. Split by window, the figures came out too good."""
+    done = train(data, script="""
+import sys
+import numpy as np
+from sparsed.training import recipes
+from sparsed.windows import PixelFile
+for name in recipes.RECIPES:
+    found = recipes.select([PixelFile(sys.argv[1])], name, seed=1)
+    sides = recipes.split(found, (0.7, 0.1, 0.2), 1)
+    assert sum(map(len, sides)) == len(found)
+    for i in range(3):
+        assert len(sides[i]) > 0
+        for j in range(i):
+            assert not set(sides[i].event) & set(sides[j].event)
+    assert (found.label == 0).sum() == (found.label == 1).sum()
+    if name == "tiles":
+        # The same planes for both classes, or the plane alone would tell them apart.
+        used = {label: {*zip(found.event[found.label == label], found.plane[found.label == label])}
+                for label in (0, 1)}
+        assert used[0] <= {(e, p) for e, p in used[1]} | used[0] and set(found.plane) == {0, 1, 2}
+        # Empty tiles stay: a trigger sees them.
+        assert (found.active[found.label == 0] == 0).any()
+    else:
+        assert set(found.plane[found.label == 0]) == {2}
+    again = recipes.select([PixelFile(sys.argv[1])], name, seed=1)
+    assert np.array_equal(again.images, found.images)
+""")
+    assert done.returncode == 0, done.stderr
+
+
+def _no_signal(path):
+    pixelfile.write(path, 20, neutrinos=0.0)
+
+
+def _no_truth(path):
+    pixelfile.write(path, 5)
+    with h5py.File(path, "r+") as file:
+        del file["event_table/nu_vtx_wire_pos"]
+
+
+def _other_image(path):
+    pixelfile.write(path, 5, preprocessing={**pixelfile.PREPROCESSING, "image_height": 62})
+
+
+def _few(path):
+    pixelfile.write(path, 2, neutrinos=1.0)
+
+
+@pytest.mark.parametrize("make, sentence", [
+    (_no_signal, "no signal: no plane of 20 events has 500 neutrino-labelled bins (--min-label)"),
+    (_no_truth, "event_table has no column nu_vtx_wire_pos: a file without truth"),
+    (_other_image, "/preprocessing gives images of 62 x 63, the neutrino network takes 63 x 63"),
+    (_few, "window is left for"),
+], ids=["signal", "truth", "size", "few"])
+def test_bad_data_are_refused_in_one_sentence(train, tmp_path, make, sentence):
+    make(tmp_path / "bad.h5")
+    done = train("--data", tmp_path / "bad.h5", "--out", tmp_path)
+    assert done.returncode == 1
+    assert sentence in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*.model.h5"))
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    ([], "--data is needed"),
+    (["jet", "--data", "x.h5"], "--data and --test are for neutrino windows"),
+    (["--data", "x.h5", "--pixels", "0"], "--pixels 0: must be 1 .. 4096"),
+    (["--data", "x.h5", "--epochs", "0"], "--epochs 0: must be at least 1"),
+    (["--data", "x.h5", "--threshold", "1.5"], "--threshold 1.5: must be at least 0"),
+    (["--data", "x.h5", "--standard", "--learn-n"], "--standard has no input reduction"),
+    (["--data", "x.h5", "--quick"], "--quick simulates its own data"),
+    (["--data", "x.h5", "--bits", "8", "--learn-n"], "--bits 8 begins as a 16-bit network"),
+])
+def test_wrong_use_is_said_at_once(train, arguments, sentence):
+    done = train(*arguments)
+    assert done.returncode == 2 and sentence in done.stderr
+
+
+def test_a_dead_seed_is_said_and_the_next_one_tried(train, tmp_path):
+    """One filter of the first convolution may begin where relu gives 0 everywhere: the loss
+    then stays at 0.693 for ever. Here no seed can learn: the labels are drawn at random."""
+    done = train(script="""
+import numpy as np
+from sparsed.training import fit, networks, recipes
+random = np.random.default_rng(1)
+images = (random.random((512, 63, 63, 1)) < 0.003).astype(np.float32)
+none = np.zeros(512, int)
+windows = recipes.Windows(images, random.integers(0, 2, 512), np.arange(512), none,
+                          np.zeros((512, 2), int))
+said = []
+fit.DEAD_STEPS, fit.TRIES = 2, 2
+plan = fit.Plan(n_pixels=4, epochs=8, batch=256, learning_rate=1e-6, seed=7)
+try:
+    fit.train(networks.ARCHITECTURES["neutrino"], plan, windows, windows, show=said.append)
+except fit.DeadNetwork as error:
+    assert "[7, 107]" in str(error)
+else:
+    raise AssertionError("learned from nothing")
+assert any("seed 7 is dead: the loss stays at 0.69" in text for text in said), said
+assert sum("epoch" in text for text in said) == 2, said
+""")
+    assert done.returncode == 0, done.stderr

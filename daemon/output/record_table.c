@@ -52,6 +52,7 @@ hid_t record_table_make_set(hid_t group, const char *name, hid_t type, hsize_t w
     hid_t space = H5Screate_simple(2, none, any);
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     (void)H5Pset_chunk(list, 2, chunk);
+    (void)H5Pset_obj_track_times(list, false); /* same rows, same file */
     hid_t set = H5Dcreate2(group, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     (void)H5Pclose(list);
     (void)H5Sclose(space);

@@ -113,13 +113,16 @@ static void config_quantize(const struct emitter *e, const struct layer *l)
     }
     uint32_t *first = kind + l->element_count;
     uint32_t n = number_types(l, kind, first);
-    (void)fputs("    static out_t cast(int kind, const in_t &x)\n    {\n#pragma HLS INLINE\n"
+    (void)fputs("    static out_t quantize(int kind, const in_t &x)\n    {\n#pragma HLS INLINE\n"
                 "        switch (kind) {\n",
                 e->to);
     for (uint32_t k = 0; k < n; k++) {
         char text[64];
         fixed_format(&l->element_t[first[k]], text, sizeof text);
-        (void)fprintf(e->to, "        case %u:\n            return out_t(%s(x));\n", k + 1, text);
+        (void)fprintf(
+            e->to,
+            "        case %u:\n            return sparsed::cast<out_t>(sparsed::cast<%s>(x));\n",
+            k + 1, text);
     }
     (void)fputs("        default:\n            return out_t(0);\n        }\n    }\n", e->to);
     free(kind);
@@ -191,7 +194,7 @@ static void config_sparse_avg_pool2d(const struct emitter *e, const struct layer
     print_type(e, "accum_t", &l->accum_t);
     print_type(e, "recip_t", &l->recip_t);
     (void)fputs("    static out_t scale(const accum_t &sum)\n    {\n#pragma HLS INLINE\n"
-                "        return sum",
+                "        return sparsed::cast<out_t>(sum",
                 e->to);
     const int64_t factor[] = {l->recip_h_raw, l->recip_w_raw};
     for (int i = 0; i < 2; i++) {
@@ -201,7 +204,7 @@ static void config_sparse_avg_pool2d(const struct emitter *e, const struct layer
             (void)fputs(")", e->to);
         }
     }
-    (void)fputs(";\n    }\n", e->to);
+    (void)fputs(");\n    }\n", e->to);
 }
 
 static void config_sparse_flatten(const struct emitter *e, const struct layer *l)

@@ -2,7 +2,7 @@
 //
 // A quantizer has a type for each channel, for each place and channel, or for each element.
 // The model's few distinct types are numbered; a table holds each element's number, and
-// L::cast is a switch over them (written by sparse-hls), which synthesis turns into so many
+// L::quantize is a switch over them (written by sparse-hls), which synthesis turns into so many
 // casts side by side and a multiplexer. Number 0 is "always 0".
 #ifndef SPARSED_HLS_ACTIVATION_H
 #define SPARSED_HLS_ACTIVATION_H
@@ -17,7 +17,7 @@ template <class L> typename L::out_t relu_of(const typename L::in_t &x)
 #pragma HLS INLINE
     typename L::out_t y = 0;
     if (x > 0) {
-        y = x;
+        y = cast<typename L::out_t>(x);
     }
     return y;
 }
@@ -55,7 +55,7 @@ quantize:
 #pragma HLS UNROLL
         for (int c = 0; c < L::channels; c++) {
 #pragma HLS UNROLL
-            out.x[p][c] = L::cast(kind[c], in.x[p][c]);
+            out.x[p][c] = L::quantize(kind[c], in.x[p][c]);
         }
         keep_place(in, out, p);
     }
@@ -76,7 +76,7 @@ quantize:
         int at = inside ? (row * L::width + col) * L::channels : 0;
         for (int c = 0; c < L::channels; c++) {
 #pragma HLS UNROLL
-            out.x[p][c] = L::cast(inside ? kind[at + c] : 0, in.x[p][c]);
+            out.x[p][c] = L::quantize(inside ? kind[at + c] : 0, in.x[p][c]);
         }
         keep_place(in, out, p);
     }
@@ -89,7 +89,7 @@ void quantize_array(const typename L::in_t in[L::channels], const unsigned short
 quantize:
     for (int i = 0; i < L::channels; i++) {
 #pragma HLS PIPELINE II = 1
-        out[i] = L::cast(kind[i], in[i]);
+        out[i] = L::quantize(kind[i], in[i]);
     }
 }
 

@@ -54,7 +54,7 @@ typename L::accum_t add_channels(typename L::accum_t sum, const typename L::in_s
         if (c < L::channels && field >= 0) {
             typename L::weight_t w =
                 from_raw<typename L::weight_t>(weight[(field * L::channels + c) * L::filters + f]);
-            sum = sum + w * in.x[q][c];
+            sum = cast<typename L::accum_t>(sum + w * in.x[q][c]);
         }
     }
     return sum;
@@ -67,11 +67,11 @@ typename L::out_t finish(typename L::accum_t acc, const typename L::bias_rom bia
 {
 #pragma HLS INLINE
     if (acc != 0) { // a sum of exactly 0 gets no bias: in Keras it is a pixel that saw nothing
-        acc = acc + from_raw<typename L::bias_t>(bias[f]);
+        acc = cast<typename L::accum_t>(acc + from_raw<typename L::bias_t>(bias[f]));
     }
     typename L::out_t y = 0;
     if (computed) {
-        y = acc;
+        y = cast<typename L::out_t>(acc);
     }
     return y;
 }
@@ -127,7 +127,8 @@ void sparse_conv2d(const typename L::in_slots &in, const typename L::weight_rom 
                                                     f0 + k);
                                 sum[i][j][k] = s;
                                 if (c0 + L::channel_step >= L::channels) {
-                                    a = a + s; // the neighbour is complete
+                                    // the neighbour is complete
+                                    a = cast<typename L::accum_t>(a + s);
                                 }
                             }
                             acc[i][k] = a;

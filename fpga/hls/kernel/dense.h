@@ -31,16 +31,16 @@ outputs:
                 }
                 typename L::accum_t a;
                 if (i0 == 0) {
-                    a = from_raw<typename L::bias_t>(bias[j]);
+                    a = cast<typename L::accum_t>(from_raw<typename L::bias_t>(bias[j]));
                 } else {
                     a = acc[k];
                 }
                 for (int i = i0; i < i0 + L::inputs; i++) {
 #pragma HLS UNROLL
                     if (i < L::n_in) {
-                        typename L::accum_t m =
-                            in[i] * from_raw<typename L::weight_t>(weight[i * L::n_out + j]);
-                        a = a + m;
+                        typename L::accum_t m = cast<typename L::accum_t>(
+                            in[i] * from_raw<typename L::weight_t>(weight[i * L::n_out + j]));
+                        a = cast<typename L::accum_t>(a + m);
                     }
                 }
                 acc[k] = a;
@@ -49,7 +49,7 @@ outputs:
         for (int k = 0; k < L::outputs; k++) {
 #pragma HLS UNROLL
             if (j0 + k < L::n_out) {
-                out[j0 + k] = acc[k];
+                out[j0 + k] = cast<typename L::out_t>(acc[k]);
             }
         }
     }

@@ -1,9 +1,9 @@
 // fixed: a fixed-point number and the integer behind it.
 //
 // All arithmetic of the kernel is that of ap_fixed itself: a product and a sum of two
-// numbers are exact, and assigning to a type is the one cast of docs/model.md (rounding by
-// the type's mode, then overflow). Raw integers appear only at the edges: weights come as
-// integers, pixels and scores travel as integers.
+// numbers are exact, and cast<T> is the one cast of docs/model.md (rounding by the type's
+// mode, then overflow). Raw integers appear only at the edges: weights come as integers,
+// pixels and scores travel as integers.
 #ifndef SPARSED_HLS_FIXED_H
 #define SPARSED_HLS_FIXED_H
 
@@ -45,6 +45,19 @@ template <class T> typename raw_of<T>::type to_raw(const T &x)
 #pragma HLS INLINE
     typename raw_of<T>::type bits = x.range(T::width - 1, 0);
     return bits;
+}
+
+// x on T's grid and in T's range. What ap_fixed does when it is assigned, but for one thing:
+// where T's last bit lies above x's first (0.003 to whole numbers), the open headers read bits
+// that x does not have. So x gets as many bits above as it needs first, which changes nothing.
+template <class T, int W, int I, bool S, ap_q_mode Q, ap_o_mode O, int N>
+T cast(const ap_fixed_base<W, I, S, Q, O, N> &x)
+{
+#pragma HLS INLINE
+    static const int dropped = (W - I) - (T::width - T::iwidth);
+    static const int more = dropped + 2 > W ? dropped + 2 - W : 0;
+    ap_fixed_base<W + more, I + more, S> y = x;
+    return T(y);
 }
 
 } // namespace sparsed

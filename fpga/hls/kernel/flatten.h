@@ -39,7 +39,7 @@ cells:
                         x = in.x[p][c];
                     }
                 }
-                out[j * L::channels + c] = x;
+                out[j * L::channels + c] = cast<typename L::out_t>(x);
             }
         }
     }

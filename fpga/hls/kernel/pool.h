@@ -40,7 +40,7 @@ template <class L> struct average {
     static value_t add(value_t sum, const typename L::in_t &x)
     {
 #pragma HLS INLINE
-        return sum + x;
+        return cast<value_t>(sum + x);
     }
     static typename L::out_t end(const value_t &sum)
     {
@@ -60,7 +60,7 @@ template <class L> struct largest {
     static typename L::out_t end(const value_t &most)
     {
 #pragma HLS INLINE
-        return most;
+        return cast<typename L::out_t>(most);
     }
 };
 

@@ -39,7 +39,7 @@ void set_slot(typename L::out_slots &out, int s, const pixel<typename L::in_t, L
 #pragma HLS INLINE
     for (int c = 0; c < L::channels; c++) {
 #pragma HLS UNROLL
-        out.x[s][c] = v.x[c];
+        out.x[s][c] = cast<typename L::out_t>(v.x[c]);
     }
     out.row[s] = row + 1;
     out.col[s] = col + 1;

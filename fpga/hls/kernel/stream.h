@@ -63,7 +63,7 @@ rows:
 #pragma HLS UNROLL
                 y.x[c] = 0;
                 if (inside) {
-                    y.x[c] = x.x[c];
+                    y.x[c] = cast<typename L::out_t>(x.x[c]);
                 }
             }
             out.write(y);
@@ -86,18 +86,20 @@ filters:
             if (f >= L::filters) {
                 continue; // what fills the last step
             }
-            typename L::accum_t acc = from_raw<typename L::bias_t>(bias[f]);
+            typename L::accum_t acc =
+                cast<typename L::accum_t>(from_raw<typename L::bias_t>(bias[f]));
             for (int t = 0; t < L::kernel_h * L::kernel_w; t++) {
 #pragma HLS UNROLL
                 for (int c = 0; c < L::channels; c++) {
 #pragma HLS UNROLL
-                    typename L::accum_t m = window[t / L::kernel_w][t % L::kernel_w].x[c] *
-                                            from_raw<typename L::weight_t>(
-                                                weight[(t * L::channels + c) * L::filters + f]);
-                    acc = acc + m;
+                    typename L::weight_t w = from_raw<typename L::weight_t>(
+                        weight[(t * L::channels + c) * L::filters + f]);
+                    typename L::accum_t m = cast<typename L::accum_t>(
+                        w * window[t / L::kernel_w][t % L::kernel_w].x[c]);
+                    acc = cast<typename L::accum_t>(acc + m);
                 }
             }
-            y.x[f] = acc;
+            y.x[f] = cast<typename L::out_t>(acc);
         }
     }
     return y;
@@ -170,7 +172,7 @@ quantize:
         typename L::out_pixel y;
         for (int c = 0; c < L::channels; c++) {
 #pragma HLS UNROLL
-            y.x[c] = L::cast(kind[j * L::channels + c], x.x[c]);
+            y.x[c] = L::quantize(kind[j * L::channels + c], x.x[c]);
         }
         out.write(y);
     }
@@ -197,14 +199,14 @@ rows:
             typename L::out_pixel y;
             for (int c = 0; c < L::channels; c++) {
 #pragma HLS UNROLL
-                typename L::accum_t v = x.x[c];
+                typename L::accum_t v = cast<typename L::accum_t>(x.x[c]);
                 if (!first) {
-                    v = sum[col][c] + v;
+                    v = cast<typename L::accum_t>(sum[col][c] + v);
                 }
                 sum[col][c] = v;
                 typename raw_of<typename L::accum_t>::type mean =
                     to_raw(v) / (L::pool_h * L::pool_w);
-                y.x[c] = from_raw<typename L::accum_t>(mean);
+                y.x[c] = cast<typename L::out_t>(from_raw<typename L::accum_t>(mean));
             }
             if (last) {
                 out.write(y);
@@ -223,7 +225,7 @@ flatten:
         typename L::in_pixel x = in.read();
         for (int c = 0; c < L::channels; c++) {
 #pragma HLS UNROLL
-            out[j * L::channels + c] = x.x[c];
+            out[j * L::channels + c] = cast<typename L::out_t>(x.x[c]);
         }
     }
 }

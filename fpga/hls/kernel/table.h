@@ -17,9 +17,9 @@ void sigmoid_table(const typename L::in_t in[L::channels], const typename L::tab
 sigmoid:
     for (int i = 0; i < L::channels; i++) {
 #pragma HLS PIPELINE II = 1
-        step_t step = in[i] * ap_ufixed<7, 7>(64);
+        step_t step = cast<step_t>(in[i] * ap_ufixed<7, 7>(64));
         int at = to_raw(step).to_int() + 512;
-        out[i] = from_raw<typename L::table_t>(table[at]);
+        out[i] = cast<typename L::out_t>(from_raw<typename L::table_t>(table[at]));
     }
 }
 
@@ -52,15 +52,15 @@ most:
 exponentials:
     for (int i = 0; i < L::channels; i++) {
 #pragma HLS PIPELINE II = 1
-        below_t below = in[i] - most;
+        below_t below = cast<below_t>(in[i] - most);
         e[i] = from_raw<typename L::table_t>(exp_table[top_bits(below)]);
-        sum = sum + e[i];
+        sum = cast<typename L::table_t>(sum + e[i]);
     }
     typename L::inv_table_t inverse = from_raw<typename L::inv_table_t>(inv_table[top_bits(sum)]);
 normalise:
     for (int i = 0; i < L::channels; i++) {
 #pragma HLS PIPELINE II = 1
-        out[i] = e[i] * inverse;
+        out[i] = cast<typename L::out_t>(e[i] * inverse);
     }
 }
 

@@ -2,8 +2,8 @@
 
     python random_models.py --models 8 --verify build/release/bin/sparse-verify
 
-One JSON object a network: its seed, what it is made of, how many values were compared in
-which files, how many differ. The exporter is right if that is 0 for every network it takes,
+One JSON object a network: its seed, what it is made of, how many different outputs it has,
+how many values were compared, how many differ. The exporter is right if that is 0 for every network it takes,
 and it may refuse only what `refused` says. Needs the training environment.
 """
 import argparse
@@ -17,6 +17,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "clients" / "python"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import h5py
 import keras
 import numpy as np
 from hgq.layers import QConv2D, QDense
@@ -42,7 +43,7 @@ class Draw:
 
     def activation_quantizer(self, rank, first=False):
         """Per pixel, channel or tensor; kif or kbi; every mode; ranges too small for the values."""
-        k, i, f = int(self.rng.integers(2)), int(self.rng.integers(0, 4)), int(self.rng.integers(1, 7))
+        k, i, f = int(self.rng.integers(2)), int(self.rng.integers(0, 4)), int(self.rng.integers(2, 8))
         axes = {1: [(0,), (0, 1)], 3: [(0,), (0, 1, 2), (0, 1, 2, 3)]}[rank]
         axis = axes[self.rng.integers(len(axes))]
         # only these two need no windows to be proven for coarse pixels
@@ -103,15 +104,18 @@ class Draw:
         """Every element its own widths, some of them 0; a few weights pruned; biases set."""
         for layer in model.layers:
             for w in layer.weights:
-                values = np.array(w)
+                values = np.array(keras.ops.convert_to_numpy(w))
                 tail = w.path.rsplit("/", 1)[-1]
                 if tail in ("f", "b", "i") and values.size > 1:
                     w.assign(values + self.rng.integers(-2, 2, values.shape))
                 elif tail == "n_frac":
                     w.assign(self.rng.uniform(0.5, 1.5))
                 elif "kernel" in tail:
+                    # spread over the quantizers' range, more often positive: a network that
+                    # is dead, or rounds everything to 0, proves nothing
+                    values += 0.3 * np.abs(values).mean()
                     values *= self.rng.random(values.shape) > 0.2
-                    w.assign(values * 2)
+                    w.assign(values * 0.5 / max(float(values.std()), 1e-3))
                 elif "bias" in tail:
                     w.assign(self.rng.normal(0, 0.5, values.shape))
 
@@ -153,8 +157,12 @@ def run(seed, n, verify, folder):
     if not done.stdout:
         return {**found, "refused": "by sparse-verify: " + done.stderr.strip()}
     vectors = json.loads(done.stdout)
+    with h5py.File(exported.vectors, "r") as file:
+        expected = file["expected"]
+        distinct = len(np.unique(expected[sorted(expected)[-1]]["out"][()], axis=0))
     check = check_model(model, path, windows, verify)
     return {**found, "input_type": str(exported.input_type), "notes": exported.notes,
+            "distinct": distinct,
             "compared": vectors["compared"], "mismatches": vectors["mismatches"],
             "check": check.as_dict()}
 

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..modelfile import FixedType
+from ..modelfile import FixedType, ModelFileError
 from .error import ExportError
 from .graph import walk
 from .layers import make_steps
@@ -89,6 +89,22 @@ def last_sums(model: keras.Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.concatenate(parts), scores[0]
 
 
+def _ends(path: str | Path, shape: tuple[int, ...]) -> tuple[str, FixedType, FixedType]:
+    """Group of the model file's last sums, types of its pixels and of those sums."""
+    try:
+        with h5py.File(path, "r") as file:
+            layers = file["layers"]
+            names = [n for n in sorted(layers) if "out_t" in layers[n].attrs]
+            pixels, out = (FixedType.parse(layers[n].attrs["out_t"]) for n in (names[0], names[-1]))
+            size = tuple(int(layers[names[0]].attrs[k]) for k in ("height", "width", "channels"))
+    except (OSError, KeyError, IndexError, ModelFileError) as error:
+        raise ExportError(f"{path}: not a model file: {error}") from None
+    if size != shape:
+        raise ExportError(f"{path}: takes images of {size}, the network of {shape}: not exported "
+                          f"from it")
+    return names[-1], pixels, out
+
+
 def check_model(model: keras.Model, path: str | Path, windows: np.ndarray,
                 sparse_verify: str | Path | None = None, engine: str = "auto") -> Check:
     """Compares `engine` with Keras over `windows`, float32 [n, h, w, c].
@@ -96,12 +112,9 @@ def check_model(model: keras.Model, path: str | Path, windows: np.ndarray,
     path: the model file that was exported from `model`. ExportError where something is not
     as needed; differences are no error but counted."""
     program = find_verify(sparse_verify)
-    with h5py.File(path, "r") as file:
-        layers = sorted(file["layers"])
-        group = [g for g in layers if "out_t" in file["layers"][g].attrs][-1]
-        out = FixedType.parse(file["layers"][group].attrs["out_t"])
-        pixels = FixedType.parse(file["layers"][layers[0]].attrs["out_t"])
-    windows = check_windows(windows, tuple(model.inputs[0].shape[1:]))
+    shape = tuple(model.inputs[0].shape[1:])
+    group, pixels, out = _ends(path, shape)
+    windows = check_windows(windows, shape)
     sums, scores = last_sums(model, windows)
     exact = np.ldexp(sums.astype(np.float64), out.fraction)
     raw = np.rint(exact)
@@ -119,7 +132,7 @@ def check_model(model: keras.Model, path: str | Path, windows: np.ndarray,
         done = subprocess.run([program, "--json", "--engine", engine, str(path), str(vectors)],
                               capture_output=True, text=True, check=False)
     if not done.stdout:
-        raise ExportError(f"sparse-verify: {done.stderr.strip()}")
+        raise ExportError(f"{path}: sparse-verify says: {done.stderr.strip()}")
     found = json.loads(done.stdout)["models"][0]
     return Check(found["model"], found["engine"], found["windows"], found["compared"],
                  found["mismatches"], found["decisions_differ"],

@@ -150,7 +150,7 @@ static bool begin(struct pool *p, size_t job, struct error *err)
     return true;
 }
 
-static void count(struct score_run *r, const struct score_lane *l)
+static void count(struct score_run *r, struct score_lane *l)
 {
     const struct event *ev = l->event;
     enum event_fate fate = ev->decision.fate;
@@ -158,10 +158,11 @@ static void count(struct score_run *r, const struct score_lane *l)
     r->ledger.lost += event_fate_is_loss(fate) ? 1 : 0;
     r->windows += ev->n_windows;
     r->nonfinite_bins += ev->nonfinite_bins;
-    for (uint32_t i = 0; i < ev->n_windows; i++) {
-        r->active_windows += ev->window[i].n_active > 0;
+    r->duplicates += l->duplicates;
+    r->foreign_wires += l->foreign_wires;
+    l->duplicates = l->foreign_wires = 0;
+    for (uint32_t i = 0; i < ev->n_windows; i++)
         r->truncated += ev->window[i].truncated;
-    }
     r->neutrinos += l->input.neutrino;
     r->neutrinos_accepted += l->input.neutrino && fate == EVENT_ACCEPTED;
 }

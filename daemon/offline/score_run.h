@@ -30,7 +30,7 @@ struct score_run {
     const volatile sig_atomic_t *stop;
     /* what came of it */
     struct ledger ledger;
-    uint64_t windows, active_windows, truncated, nonfinite_bins, duplicates, foreign_wires;
+    uint64_t windows, truncated, nonfinite_bins, duplicates, foreign_wires;
     uint64_t neutrinos, neutrinos_accepted; /* events with a neutrino, of those that ended */
     double seconds;
     char engine[SETTINGS_NAME_BYTES];

@@ -96,7 +96,7 @@ def set_weights(model, rng):
                 weight.assign(rng.normal(0, 0.3, weight.shape))
             elif tail.endswith("kernel"):  # more often positive: a dead relu would prove nothing
                 values = np.asarray(keras.ops.convert_to_numpy(weight))
-                weight.assign(1.5 * values + 0.5 * np.abs(values).mean())
+                weight.assign(1.5 * np.where(rng.random(values.shape) < 0.8, np.abs(values), values))
 
 
 def windows(n, shape, rng):

@@ -61,14 +61,16 @@ def test_random_networks_do_not_differ(keras_run, bin_dir):
     """Each rounding and overflow mode, shape of a quantizer, pool and kernel that is
     mistranslated changes some value of some network; networks that always say the same
     would hide it, so their outputs must vary."""
-    found = rows(keras_run(SCRIPTS / "random_models.py", "--models", NETWORKS, "--verify",
-                           bin_dir / "sparse-verify"))
+    found = rows(keras_run(SCRIPTS / "random_models.py", "--first", 10, "--models", NETWORKS,
+                           "--verify", bin_dir / "sparse-verify"))
     assert len(found) == NETWORKS
     refused = [(row["seed"], row["refused"]) for row in found if "refused" in row]
     assert not refused
+    # exact values always; Keras' own wherever no note says that float32 may round
     differ = [(row["seed"], row["mismatches"], row["check"]) for row in found
-              if row["mismatches"] or row["check"]["differing_values"]]
+              if row["mismatches"] or (row["check"]["differing_values"] and not row["notes"])]
     assert not differ
+    assert sum(not row["notes"] for row in found) > NETWORKS / 2
     assert sum(row["distinct"] > 5 for row in found) > NETWORKS / 2
     print(f"{len(found)} networks, {sum(row['compared'] for row in found)} values, 0 differ")
 

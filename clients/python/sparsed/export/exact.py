@@ -60,6 +60,8 @@ class Placed:
     step: Step
     flow: Flow
     factor: int = 0  # of a sparse average: the reciprocal
+    worst: float = 0.0  # of a sum: the largest sum of magnitudes, in steps
+    rounded: bool = False  # it may need more steps than Keras' float32 has
 
 
 @dataclass
@@ -171,11 +173,16 @@ def _sums(step: Step, flow: Flow, weight: np.ndarray) -> tuple[np.ndarray, np.nd
         x_low, x_high = x_low.min(0)[:, None], x_high.max(0)[:, None]
     x_low, x_high = np.minimum(x_low, 0), np.maximum(x_high, 0)
     size = np.maximum(-x_low, x_high).astype(float)
-    worst = float((np.abs(weight).astype(float) * size).sum(tuple(range(weight.ndim - 1))).max())
+    sizes = np.abs(weight).astype(float) * size
+    if weight.ndim == 4:  # channels of a position together
+        sizes = sizes.sum(2).reshape(-1, weight.shape[-1])
+    if step.sparse:  # the largest positions, as many as there are slots
+        sizes = np.sort(sizes, 0)[::-1][:step.slots]
+    worst = float(sizes.sum(0).max())
     _fits(step, -worst, worst)
     a, b = weight * x_low, weight * x_high
     low, high = np.minimum(a, b), np.maximum(a, b)
-    if weight.ndim == 4:  # channels of a position together, then the largest positions
+    if weight.ndim == 4:
         low, high = (v.sum(2).reshape(-1, v.shape[-1]) for v in (low, high))
         if step.sparse:
             low, high = np.sort(low, 0)[:step.slots], np.sort(high, 0)[::-1][:step.slots]
@@ -223,7 +230,8 @@ def _multiply(step: Step, flow: Flow, network: Network, steps: list[Step]) -> Pl
         layer.attributes.update({"mask": "slot"} if step.sparse else {"stride": 1})
     layer.attributes.update(types)
     layer.arrays = {"weight": weight, "bias": bias}
-    return Placed(layer, step, total)
+    return Placed(layer, step, total, worst=steps_needed,
+                  rounded=steps_needed >= 2.0**FLOAT_BITS)
 
 
 def _relu(step: Step, flow: Flow, network: Network, steps: list[Step]) -> Placed:
@@ -275,12 +283,14 @@ def _mean(step: Step, flow: Flow, network: Network, steps: list[Step]) -> Placed
     low, high = low * cells, high * cells
     finer = 0 if power else max(0, _boundary(step, steps, area) - flow.fraction)
     largest = int(max(high.max(), -low.min()))
-    if not power and (largest.bit_length() + finer > FLOAT_BITS):
+    rounded = largest.bit_length() + (0 if power else finer) > FLOAT_BITS
+    if rounded:
         network.notes.append(
             f"layer {step.layer}: the worst sum of a pool needs {largest.bit_length() + finer} "
             f"bits, Keras' float32 has {FLOAT_BITS}: the check says whether it matters")
     make = _sparse_mean if step.sparse else _dense_mean
     placed = make(step, flow, low, high, largest, extra, finer, power)
+    placed.rounded = rounded
     return placed
 
 

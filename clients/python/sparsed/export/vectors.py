@@ -3,9 +3,9 @@
 Every tensor is Keras' own: the output of each Keras layer is taken from the model, the
 tensors inside a layer are made from it with that layer's own quantizer, convolution and
 activation, and what they lead to must equal the layer's output. A tensor times 2^F must be
-whole. Only what Keras cannot hold, an average over 49 pixels, is computed from the exact
-sum in int64 (exact.py says how it is stored); and what Keras does not round, the pixels,
-is cast to the input's type.
+whole. Only what float32 cannot hold, an average over 49 pixels or a sum that may need more
+than 2^24 steps, is computed in int64 (evaluate.py), and held against Keras; and what Keras
+does not round, the pixels, is cast to the input's type.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from keras import ops
 
 from ..modelfile import smallest_int
 from .error import refuse
-from .exact import Network, Placed
+from .evaluate import evaluate
+from .exact import FLOAT_BITS, Network, Placed
 from .graph import Link
 
 BATCH = 250
@@ -89,27 +90,15 @@ class Slots:
         return np.stack([self.row, self.col], -1)
 
 
-def _mean_raw(placed: Placed, before: Placed, raw: np.ndarray) -> np.ndarray:
-    """The stored average from the exact sums of raw [event, h, w, c], as exact.py proves it."""
-    (ph, pw), (height, width, channels) = placed.step.pool, placed.step.shape
-    cells = raw[:, :height * ph, :width * pw].reshape(-1, height, ph, width, pw, channels)
-    sums = cells.sum((2, 4))
-    if placed.step.sparse:
-        kind = placed.layer.attributes
-        factor = max(placed.factor, 1)
-        fraction = kind["recip_t"].fraction if placed.factor else 0
-        return kind["out_t"].cast(sums * factor, before.flow.fraction + fraction)
-    up = placed.flow.fraction - before.flow.fraction
-    sums = sums << np.int64(up)
-    return np.where(sums < 0, -(-sums // (ph * pw)), sums // (ph * pw))
-
-
 def _near(placed: Placed, raw: np.ndarray, values: np.ndarray) -> None:
-    """An average that no grid holds must still be Keras' within float32's rounding."""
+    """What float32 does not hold must still be Keras' within float32's rounding."""
     stored = np.ldexp(raw.astype(np.float64), -placed.flow.fraction)
-    allowed = 2.0**-placed.flow.fraction + 2.0**-22 * np.abs(stored)
+    terms = placed.step.kernel[..., 0].size if placed.step.kernel is not None else 1
+    allowed = (1 + 2.0**(2 - FLOAT_BITS) * (np.abs(stored) * 2.0**placed.flow.fraction
+                                            + terms * placed.worst)) * 2.0**-placed.flow.fraction
     if (np.abs(stored - values) > allowed).any():
-        raise refuse(placed.step.layer, "its average is not Keras'")
+        raise refuse(placed.step.layer, "its exact values are not Keras' within the rounding of "
+                                        "float32")
 
 
 def trace(model: keras.Model, links: list[Link], network: Network,
@@ -121,6 +110,7 @@ def trace(model: keras.Model, links: list[Link], network: Network,
     outputs = keras_outputs(model, links, x, list(range(len(links))))
     found: list[dict[str, np.ndarray]] = []
     tensor, mask, raw, slots = x, None, None, None
+    rounded = False  # a step whose sums float32 may round was met
     for i, placed in enumerate(network.placed):
         step = placed.step
         previous = raw
@@ -141,9 +131,13 @@ def trace(model: keras.Model, links: list[Link], network: Network,
         if step.kind == "reduce":
             slots = _select(step, np.asarray(ops.convert_to_numpy(mask)))
             raw = np.where(np.asarray(ops.convert_to_numpy(mask)) > 0, previous, 0)
-        elif placed.flow.area > 1:
-            raw = _averaged(placed, network.placed[i - 1], previous)
-            _near(placed, raw, values)
+        elif rounded or placed.rounded or placed.flow.area > 1:
+            kept = None if mask is None else np.asarray(ops.convert_to_numpy(mask))
+            raw = evaluate(placed, network.placed[i - 1], previous, kept)
+            if not rounded:
+                _near(placed, raw, values)
+            rounded = rounded or placed.rounded
+            _count(network, placed, raw, values)
         else:
             raw = to_raw(placed, values)
         if slots is not None and step.kind in ("mean", "max"):
@@ -154,20 +148,12 @@ def trace(model: keras.Model, links: list[Link], network: Network,
     return found
 
 
-def _averaged(placed: Placed, before: Placed, raw: np.ndarray) -> np.ndarray:
-    """What an average, and what follows it up to its quantizer, makes of exact raws."""
-    step = placed.step
-    if step.kind == "mean":
-        return _mean_raw(placed, before, raw)
-    if step.kind == "relu":
-        return np.maximum(raw, 0)
-    if step.kind == "flatten":
-        return raw.reshape(len(raw), -1)
-    if step.kind == "pad":
-        return np.pad(raw, ((0, 0), step.pads[:2], step.pads[2:], (0, 0)))
-    (ph, pw), (height, width, channels) = step.pool, step.shape  # max
-    cells = raw[:, :height * ph, :width * pw].reshape(-1, height, ph, width, pw, channels)
-    return cells.max((2, 4))
+def _count(network: Network, placed: Placed, raw: np.ndarray, values: np.ndarray) -> None:
+    """Notes how much of a tensor Keras rounded, where it should be on a grid."""
+    differ = int((np.ldexp(values.astype(np.float64), placed.flow.fraction) != raw).sum())
+    if differ and placed.flow.area == 1:
+        network.notes.append(f"layer {placed.layer.name}: Keras rounded {differ} of {raw.size} "
+                             f"values in float32; the vectors hold the exact ones")
 
 
 def _equal(step, pieces: object, own: np.ndarray) -> None:

@@ -5,10 +5,11 @@
  *     charge    recombination .. diffusion    charge at the wires
  *     wires     pulses, regions, noise        samples
  *     pixels    the daemon's reduction        active pixels
+ *     readout   blocks of whole wires         what a detector sends
  *
  * An event follows from the seed and its number alone; workers (crew) make events
  * in any order, and they are written in order. */
-#include "simulate/run_windows.h"
+#include "simulate/run.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,10 +35,14 @@ int main(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     struct physics *physics = calloc(1, sizeof *physics);
+    const struct run run = {&o, physics, &stop};
+    const struct run_output *output = o.to        ? &source_output
+                                      : o.windows ? &windows_output
+                                                  : &samples_output;
     uint64_t made = 0;
     bool good = physics != NULL || error_set(&err, ERROR_SYSTEM, "no memory");
-    good = good && physics_init(physics, &o.constants, &err) &&
-           run_windows(&o, physics, &stop, &made, &err);
+    good =
+        good && physics_init(physics, &o.constants, &err) && run_events(&run, output, &made, &err);
     free(physics);
     if (!good) {
         fprintf(stderr, "sparse-simulate: %s\n", err.text);

@@ -1,6 +1,7 @@
 #include "simulate/options.h"
 
 #include "model/model.h"
+#include "simulate/readout.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -16,6 +17,8 @@ enum key {
     KEY_SEED = 's',
     KEY_THREADS = 'j',
     KEY_QUIET = 'q',
+    KEY_TO = 'o',
+    KEY_RATE = 'r',
     KEY_WINDOWS = 'w',
     KEY_SET = 256,
     KEY_CONSTANTS,
@@ -27,12 +30,36 @@ enum key {
     KEY_FIRST_EVENT,
     KEY_EVENT_RATE,
     KEY_START_TIME,
+    KEY_PATTERN,
+    KEY_WAIT,
+    KEY_SOURCE_ID,
+    KEY_EVENT_TIME,
+    KEY_TYPE,
+    KEY_WIRES,
+    KEY_COMPRESS,
 };
 
 static const struct argp_option table[] = {
     {.doc = "What is made:", .group = 1},
     {"windows", KEY_WINDOWS, NULL, 0,
-     "only active pixels and truth, for training and background studies", 1},
+     "into FILE only active pixels and truth, for training and background studies", 1},
+    {"type", KEY_TYPE, "int16|float32", 0, "of samples: counts of 1/16 unit (default), or units",
+     1},
+    {"compress", KEY_COMPRESS, "0..9", 0, "samples in FILE: 0 none, 9 most (default 1)", 1},
+
+    {.doc = "To a running sparsed instead of a FILE:", .group = 5},
+    {"to", KEY_TO, "ENDPOINT", 0,
+     "send samples as the detector would. ZeroMQ; > before it connects (default), @ binds: "
+     "tcp://127.0.0.1:5555, @tcp://*:5555",
+     5},
+    {"pattern", KEY_PATTERN, "push|pub", 0, "push (default), or pub: waits for a subscriber", 5},
+    {"wait", KEY_WAIT, "SECONDS", 0, "how long to wait for the peer (default 30, 0 for ever)", 5},
+    {"rate", KEY_RATE, "HZ", 0, "events a second (default: as fast as they are made and taken)", 5},
+    {"wires-per-fragment", KEY_WIRES, "N", 0,
+     "at most, a multiple of what the pixels pool (default: about 512 KiB)", 5},
+    {"source-id", KEY_SOURCE_ID, "ID", 0, "of the fragments (default 0)", 5},
+    {"event-time", KEY_EVENT_TIME, "now|simulated", 0,
+     "when its sending begins (default), or start time and event rate", 5},
 
     {.doc = "Which events:", .group = 2},
     {"events", KEY_EVENTS, "N", 0, "how many (default 100)", 2},
@@ -66,8 +93,11 @@ static const struct argp_option table[] = {
 static const char before[] =
     "Simulates readouts of a liquid-argon TPC with three wire planes: cosmic muons, and in some "
     "events a neutrino.\n"
-    "FILE is written as HDF5; one that is there is replaced.\v"
+    "FILE is written as HDF5 in the layout of the MicroBooNE OpenSamples; one that is there is "
+    "replaced.\v"
     "Examples:\n"
+    "  sparse-simulate run1.h5 --events 20\n"
+    "  sparse-simulate --to tcp://127.0.0.1:5555 --rate 20 --events 1000\n"
     "  sparse-simulate --windows train.h5 --events 8000 --seed 1\n"
     "  sparse-simulate --windows cosmic.h5 --events 10000 --seed 3 --cosmic-only\n"
     "\n"
@@ -130,6 +160,38 @@ static void set(struct argp_state *state, struct options *o, const char *assignm
         argp_error(state, "%s", err.text);
 }
 
+/* What no single option can say. */
+static void check(struct argp_state *state, struct options *o)
+{
+    if ((o->file == NULL) == (o->to == NULL))
+        argp_error(state, o->to ? "a FILE or --to, not both" : "needs a FILE to write, or --to");
+    if (o->windows && (o->to != NULL || o->float32))
+        argp_error(state, "--windows: pixels go to a FILE, made of int16 samples");
+    if (o->events - 1 > (uint64_t)(INT32_MAX - o->numbering.first_event))
+        argp_error(state, "--first-event %d + --events %llu: event numbers end at %d",
+                   o->numbering.first_event, (unsigned long long)o->events, INT32_MAX);
+    uint32_t pool = o->pre.pool_wires;
+    if (pool == 0 || pool > READOUT_MAX_BLOCK_WIRES)
+        argp_error(state, "pool_wires = %u: must be 1 .. %d", pool, READOUT_MAX_BLOCK_WIRES);
+    if (o->block_wires % pool != 0)
+        argp_error(state, "--wires-per-fragment %u: must be a multiple of %u", o->block_wires,
+                   pool);
+    if (o->block_wires == 0) {
+        double wire_bytes = o->constants.ticks * (o->float32 ? 4 : 2);
+        double most = fmin(512 * 1024 / wire_bytes, READOUT_MAX_BLOCK_WIRES);
+        o->block_wires = (uint32_t)fmax(1, floor(most / pool)) * pool;
+    }
+}
+
+/* True: the second of two words. */
+static bool choice(struct argp_state *state, const char *option, const char *value,
+                   const char *first, const char *second)
+{
+    if (strcmp(value, first) != 0 && strcmp(value, second) != 0)
+        argp_error(state, "--%s %s: must be %s or %s", option, value, first, second);
+    return strcmp(value, second) == 0;
+}
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
@@ -182,17 +244,41 @@ static error_t parse(int key, char *value, struct argp_state *state)
     case KEY_QUIET:
         o->quiet = true;
         break;
+    case KEY_TO:
+        o->to = value;
+        break;
+    case KEY_RATE:
+        o->rate_hz = number(state, "rate", value, 1e-3, 1e6);
+        break;
+    case KEY_PATTERN:
+        o->pub = choice(state, "pattern", value, "push", "pub");
+        break;
+    case KEY_WAIT:
+        o->wait_ns = (uint64_t)(number(state, "wait", value, 0, 1e6) * 1e9);
+        break;
+    case KEY_SOURCE_ID:
+        o->source_id = (uint32_t)whole(state, "source-id", value, 0, UINT32_MAX);
+        break;
+    case KEY_EVENT_TIME:
+        o->simulated_times = choice(state, "event-time", value, "now", "simulated");
+        break;
+    case KEY_TYPE:
+        o->float32 = choice(state, "type", value, "int16", "float32");
+        break;
+    case KEY_WIRES:
+        o->block_wires =
+            (uint32_t)whole(state, "wires-per-fragment", value, 1, READOUT_MAX_BLOCK_WIRES);
+        break;
+    case KEY_COMPRESS:
+        o->deflate = (uint32_t)whole(state, "compress", value, 0, 9);
+        break;
     case ARGP_KEY_ARG:
         if (o->file != NULL)
             argp_error(state, "%s: one FILE is enough, there is %s already", value, o->file);
         o->file = value;
         break;
     case ARGP_KEY_END:
-        if (o->file == NULL)
-            argp_error(state, "needs a FILE to write");
-        if (o->events - 1 > (uint64_t)(INT32_MAX - o->numbering.first_event))
-            argp_error(state, "--first-event %d + --events %llu: event numbers end at %d",
-                       o->numbering.first_event, (unsigned long long)o->events, INT32_MAX);
+        check(state, o);
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -210,10 +296,12 @@ static void keep_command(struct options *o, int argc, char **argv)
 
 void options_parse(struct options *o, int argc, char **argv)
 {
-    static const struct argp parser = {table, parse, "FILE", before, NULL, NULL, NULL};
+    static const struct argp parser = {table, parse, "[FILE]", before, NULL, NULL, NULL};
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *o = (struct options){.pre = published,
                           .events = 100,
+                          .deflate = 1,
+                          .wait_ns = 30000000000u,
                           .threads = cores > 0 ? (uint32_t)cores : 1,
                           .numbering = {.seed = 1,
                                         .run = 1,

@@ -13,6 +13,15 @@ struct options {
     uint32_t threads;
     const char *file; /* NULL: none */
     bool windows;     /* the file holds active pixels, not samples */
+    const char *to;   /* a ZeroMQ endpoint, NULL: none; either this or file */
+    bool pub;         /* PUB, not PUSH */
+    double rate_hz;   /* 0: as fast as events are made and taken */
+    uint64_t wait_ns; /* for the peer; 0: for ever */
+    uint32_t source_id;
+    bool simulated_times; /* the events' own times, not the clock's */
+    bool float32;
+    uint32_t block_wires; /* wires a fragment, at most */
+    uint32_t deflate;     /* 0 .. 9, of samples in a file */
     bool quiet;
     char command[1024]; /* the command line, for the file; cut where it is longer */
 };

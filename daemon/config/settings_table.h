@@ -79,12 +79,24 @@ S("imaging.pool_wires",       imaging.pool_wires,       UINT, "0", "0", "65536",
 S("imaging.window_time_bins", imaging.window_time_bins, UINT, "0", "0", "1000000", "time bins", "a window spans; 0 or what the model says") \
 S("imaging.window_wires",     imaging.window_wires,     UINT, "0", "0", "1000000", "wires", "a window spans; 0 or what the model says") \
 \
-S("engine.kind",                    engine.kind,                    CHOICE, "cpu", "", "", "cpu", "where windows are scored") \
+S("engine.kind",                    engine.kind,                    CHOICE, "cpu", "", "", "cpu | fpga", "where windows are scored; fpga: on cards, for models that have an xclbin, else and in need on the CPU") \
 S("engine.kernel",                  engine.kernel,                  TEXT, "auto", "1", "", "", "the kernel that runs the network, by its name; auto: the fastest that fits model and machine") \
 S("engine.window_stride_time_bins", engine.window_stride_time_bins, UINT, "0", "0", "1000000", "time bins", "from one window to the next; 0: windows side by side") \
 S("engine.window_stride_wires",     engine.window_stride_wires,     UINT, "0", "0", "1000000", "wires", "from one window to the next; 0: windows side by side") \
 S("engine.model[].file",            engine.model[0].file,           TEXT, REQUIRED, "1", "", "", "the model's file; a relative path begins at the working directory") \
 S("engine.model[].planes",          engine.model[0].planes,         PLANES, "[]", "0", "", "", "the planes it looks at; none: all") \
+S("engine.model[].xclbin",          engine.model[0].xclbin,         TEXT, "", "0", "", "", "fpga: the model's kernel; '': this model is the CPU's") \
+S("engine.model[].device_command",  engine.model[0].device_command, TEXT, "", "0", "", "", "fpga: starts an emulated card, as sparse-device libkernel.so; '': a card") \
+S("engine.fpga.program",            engine.fpga.program,            TEXT, "", "0", "", "", "sparsed-xrt, the process that holds a card; '': beside sparsed") \
+S("engine.fpga.devices",            engine.fpga.devices,            PLANES, "[0]", "1", "", "", "cards by XRT's index; each gets every model's kernel in a process of its own") \
+S("engine.fpga.batches",            engine.fpga.batches,            UINT, "4", "1", "8", "batches", "that may be out at a card") \
+S("engine.fpga.batch_windows",      engine.fpga.batch_windows,      UINT, "256", "1", "65536", "windows", "of one launch at most") \
+S("engine.fpga.deadline",           engine.fpga.deadline_ns,        NS, "100 ms", "100 us", "1 h", "", "for a batch to come back; then its windows are the CPU's and the card is out until it has proved itself") \
+S("engine.fpga.start_limit",        engine.fpga.start_limit_ns,     NS, "60 s", "1 s", "1 h", "", "for a process to open its card") \
+S("engine.fpga.restart",            engine.fpga.restart_ns,         NS, "1 s", "10 ms", "1 h", "", "from a card's fall to its next start; doubles from fall to fall, up to a minute") \
+S("engine.fpga.cross_check",        engine.fpga.cross_check,        REAL, "0.001", "0", "1", "share", "of the windows that the CPU computes too; the CPU is right") \
+S("engine.fpga.mismatches",         engine.fpga.mismatches,         UINT, "0", "0", "1000000", "windows", "that may differ before the card is out") \
+S("engine.fpga.save_directory",     engine.fpga.save_directory,     TEXT, "", "0", "", "", "where windows that differed are saved, for sparse-verify --windows; '': nowhere") \
 \
 S("trigger.seed",            trigger.seed,            UINT, "1", "0", "9223372036854775807", "", "of the choices of prescales and pass-through; the same seed chooses the same events") \
 S("trigger.pass_through",    trigger.pass_through,    UINT, "0", "0", "4294967295", "events", "one event in so many is kept whatever its score; 0: none") \
@@ -126,6 +138,7 @@ T("detector", "what the detector's planes look like") \
 T("readout", "where fragments come from, and how events are put together") \
 T("imaging", "samples become pixels; every model brings its own recipe, values here only check it") \
 T("engine", "windows are cut and scored") \
+T("engine.fpga", "cards, of engine.kind = \"fpga\"") \
 T("trigger", "scores become a decision") \
 T("output", "decisions are published") \
 T("output.record", "accepted events are recorded") \

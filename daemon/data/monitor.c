@@ -19,6 +19,26 @@ static const struct {
 #undef X
 };
 
+static const char *const fpga_states[] = {
+#define X(name, help) #name,
+    MONITOR_FPGA_STATES(X)
+#undef X
+};
+
+static const struct {
+    const char *name, *help;
+} fpga_downs[] = {
+#define X(name, help) {#name, help},
+    MONITOR_FPGA_DOWNS(X)
+#undef X
+};
+
+static const char *const fpga_fallbacks[] = {
+#define X(name, help) #name,
+    MONITOR_FPGA_FALLBACKS(X)
+#undef X
+};
+
 const char *monitor_stage_name(enum monitor_stage stage)
 {
     return stages[stage].name;
@@ -37,6 +57,26 @@ const char *monitor_dead_cause_name(enum monitor_dead_cause cause)
 const char *monitor_dead_cause_help(enum monitor_dead_cause cause)
 {
     return causes[cause].help;
+}
+
+const char *monitor_fpga_state_name(enum fpga_state state)
+{
+    return fpga_states[state];
+}
+
+const char *monitor_fpga_down_name(enum fpga_down cause)
+{
+    return fpga_downs[cause].name;
+}
+
+const char *monitor_fpga_down_help(enum fpga_down cause)
+{
+    return fpga_downs[cause].help;
+}
+
+const char *monitor_fpga_fallback_name(enum fpga_fallback cause)
+{
+    return fpga_fallbacks[cause];
 }
 
 /* Fates before `in`: an event that ends between the two reads then counts as in

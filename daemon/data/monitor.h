@@ -60,6 +60,53 @@ enum monitor_dead_cause {
         MONITOR_DEAD_CAUSE_COUNT
 };
 
+/* What a card is doing: X(name, help) */
+#define MONITOR_FPGA_STATES(X)                                                                     \
+    X(down, "no process, or one that ends")                                                        \
+    X(starting, "its process opens the card")                                                      \
+    X(testing, "it has windows of the self-test")                                                  \
+    X(up, "it scores windows")
+
+/* Why a card went down: X(name, help) */
+#define MONITOR_FPGA_DOWNS(X)                                                                      \
+    X(refused, "XRT or the card refused the kernel, or did not answer in time")                    \
+    X(died, "its process ended")                                                                   \
+    X(failed, "a launch failed")                                                                   \
+    X(late, "a batch was not back by its deadline")                                                \
+    X(test, "the self-test gave a wrong bit")                                                      \
+    X(lied, "a result was not the answer to its window")                                           \
+    X(differed, "too many results differed from the CPU's")
+
+/* Why the CPU scored a window that a card was there for: X(name, help) */
+#define MONITOR_FPGA_FALLBACKS(X)                                                                  \
+    X(no_card, "no card was up")                                                                   \
+    X(busy, "every batch of every card was out")                                                   \
+    X(lost, "its card went down with it")                                                          \
+    X(lied, "the result was not the answer to it")
+
+#define X(name, help) FPGA_STATE_##name,
+enum fpga_state { MONITOR_FPGA_STATES(X) MONITOR_FPGA_STATE_COUNT };
+#undef X
+#define X(name, help) FPGA_DOWN_##name,
+enum fpga_down { MONITOR_FPGA_DOWNS(X) MONITOR_FPGA_DOWN_COUNT };
+#undef X
+#define X(name, help) FPGA_FALLBACK_##name,
+enum fpga_fallback { MONITOR_FPGA_FALLBACKS(X) MONITOR_FPGA_FALLBACK_COUNT };
+#undef X
+
+enum { MONITOR_MAX_CARDS = 16 };
+
+/* One kernel on one card. */
+struct fpga_monitor {
+    _Atomic uint32_t device, model; /* index of the card, index of the model */
+    _Atomic uint32_t state;         /* enum fpga_state */
+    counter starts, launches, windows;
+    counter down[MONITOR_FPGA_DOWN_COUNT];
+    counter cross_checked, differing; /* windows */
+    struct histogram queue_ns;        /* one batch: from submitted until handed to XRT */
+    struct histogram card_ns;         /* one batch: from handed to XRT until its results are back */
+};
+
 struct monitor {
     uint64_t started_ns;  /* monotonic */
     _Atomic bool ready;   /* the readout takes fragments */
@@ -82,6 +129,11 @@ struct monitor {
     counter model_windows[SETTINGS_MAX_MODELS];
     counter rule_fired[SETTINGS_MAX_RULES], rule_prescaled[SETTINGS_MAX_RULES];
     counter pass_through;
+
+    /* engine: cards */
+    _Atomic uint32_t n_cards;
+    struct fpga_monitor card[MONITOR_MAX_CARDS];
+    counter fpga_fallback[MONITOR_FPGA_FALLBACK_COUNT]; /* windows */
 
     /* output */
     counter decisions_published; /* handed to the sockets */
@@ -108,6 +160,11 @@ const char *monitor_stage_name(enum monitor_stage stage);
 const char *monitor_stage_help(enum monitor_stage stage);
 const char *monitor_dead_cause_name(enum monitor_dead_cause cause);
 const char *monitor_dead_cause_help(enum monitor_dead_cause cause);
+
+const char *monitor_fpga_state_name(enum fpga_state state);
+const char *monitor_fpga_down_name(enum fpga_down cause);
+const char *monitor_fpga_down_help(enum fpga_down cause);
+const char *monitor_fpga_fallback_name(enum fpga_fallback cause);
 
 /* The event ledger at one moment. in_flight is in less all fates. */
 struct ledger {

@@ -66,11 +66,27 @@ struct imaging_settings {
     uint32_t time_rebin, pool_time, pool_wires, window_time_bins, window_wires;
 };
 
-enum engine_kind { ENGINE_CPU };
+enum engine_kind { ENGINE_CPU, ENGINE_FPGA };
 
 struct model_settings {
     char file[SETTINGS_PATH_BYTES];
     struct settings_planes planes;
+    char xclbin[SETTINGS_PATH_BYTES];         /* its kernel; empty: this model is the CPU's */
+    char device_command[SETTINGS_PATH_BYTES]; /* starts an emulated card; empty: a card */
+};
+
+/* Of engine.kind = "fpga". */
+struct fpga_settings {
+    char program[SETTINGS_PATH_BYTES]; /* sparsed-xrt; empty: beside sparsed */
+    struct settings_planes devices;    /* card indices; none: card 0 */
+    uint32_t batches;                  /* that may be out at a card */
+    uint32_t batch_windows;            /* windows of one launch at most */
+    uint64_t deadline_ns;              /* from a batch's submission to its results */
+    uint64_t start_limit_ns;           /* from a process's start until it has its card */
+    uint64_t restart_ns;               /* back-off of the first restart */
+    double cross_check;                /* share of the windows that the CPU computes too */
+    uint32_t mismatches;               /* that a card may have before it is out of service */
+    char save_directory[SETTINGS_PATH_BYTES]; /* where differing windows are saved; empty: nowhere */
 };
 
 struct engine_settings {
@@ -80,6 +96,7 @@ struct engine_settings {
     uint32_t window_stride_wires;     /* 0: windows side by side */
     uint32_t n_models;
     struct model_settings model[SETTINGS_MAX_MODELS];
+    struct fpga_settings fpga;
 };
 
 struct rule_settings {

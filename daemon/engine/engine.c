@@ -1,10 +1,14 @@
 /* One kernel state a model. Most windows of an event are empty and have all the
- * same answer, computed once at the start. The CPU engine scores in engine_submit
- * and keeps nothing but the order.
+ * same answer, computed once at the start. The CPU scores in engine_submit; windows that
+ * went to a card are counted in their event, which is taken when none is out.
  */
 #include "engine/engine.h"
 
+#include "base/hash.h"
+#include "engine/cards.h"
 #include "engine/cpu/kernel.h"
+#include "engine/disagreement.h"
+#include "engine/self_test.h"
 #include "engine/windows.h"
 
 #include <stdio.h>
@@ -26,6 +30,7 @@ struct event_memory {
     double *score;
     struct pixel *place;
     int32_t *value;
+    uint32_t out; /* windows on cards */
 };
 
 struct engine {
@@ -38,6 +43,13 @@ struct engine {
     struct event_memory *memory; /* [capacity] */
     struct event **queue;        /* ring of [capacity]: scored, not yet taken */
     uint32_t first, count;
+    /* kind = fpga; else NULL */
+    const struct fpga_settings *fpga;
+    struct monitor *monitor;
+    struct cards *cards;
+    struct self_test *test; /* [n_models] */
+    struct offload_test card_test[SETTINGS_MAX_MODELS];
+    uint64_t now_ns; /* of the call under way */
 };
 
 static bool create_scorer(struct scorer *s, const char *kernel, const struct model *m,
@@ -55,10 +67,11 @@ static bool create_scorer(struct scorer *s, const char *kernel, const struct mod
     return true;
 }
 
-/* "cpu scalar", or "cpu avx512, scalar" where models got different kernels. */
+/* "cpu scalar", or "cpu avx512, scalar" where models got different kernels; with cards
+ * "fpga, cpu avx512". */
 static void name_engine(struct engine *e)
 {
-    (void)snprintf(e->name, sizeof e->name, "cpu");
+    (void)snprintf(e->name, sizeof e->name, "%scpu", e->cards != NULL ? "fpga, " : "");
     for (uint32_t i = 0; i < e->models->n_models; i++) {
         const char *kernel = e->scorer[i].kernel->name;
         size_t used = strlen(e->name);
@@ -68,19 +81,93 @@ static void name_engine(struct engine *e)
     }
 }
 
+static void cpu_score(struct engine *e, struct event *ev, uint32_t i)
+{
+    const struct window *w = &ev->window[i];
+    const struct scorer *s = &e->scorer[w->model];
+    int64_t *raw = ev->score_raw + (size_t)i * ev->score_stride;
+    s->kernel->run(s->state, w, raw);
+    model_scores(e->models->entry[w->model].model, raw, ev->score + (size_t)i * ev->score_stride);
+    ev->scored_by_cpu = true;
+}
+
+/* ---- cards ---- */
+
+/* The same windows whatever the order of events, as prescales are. */
+static bool chosen_for_check(const struct engine *e, const struct event *ev, uint32_t i)
+{
+    return (double)(hash_mix(identity_hash(&ev->id, i)) >> 11) * 0x1p-53 < e->fpga->cross_check;
+}
+
+/* The CPU computes what a card has, and is right. */
+static void cross_check(struct engine *e, struct event *ev, uint32_t i, const int64_t *card_raw,
+                        uint32_t card)
+{
+    const struct window *w = &ev->window[i];
+    const struct model *m = e->models->entry[w->model].model;
+    const int64_t *raw = ev->score_raw + (size_t)i * ev->score_stride;
+    cpu_score(e, ev, i);
+    cards_checked(e->cards, card);
+    if (memcmp(raw, card_raw, m->n_outputs * sizeof *raw) == 0)
+        return;
+    if (cards_differed(e->cards, card, e->now_ns))
+        disagreement_save(e->fpga->save_directory, m, &ev->id, w, raw, card_raw);
+}
+
+static void answered(void *user, struct event *ev, uint32_t i, const int64_t *card_raw,
+                     enum fpga_fallback why, uint32_t card)
+{
+    struct engine *e = user;
+    struct event_memory *memory = ev->memory;
+    const struct model *m = e->models->entry[ev->window[i].model].model;
+    memory->out--;
+    if (card_raw == NULL) {
+        counter_add(&e->monitor->fpga_fallback[why], 1);
+        cpu_score(e, ev, i);
+    } else if (chosen_for_check(e, ev, i)) {
+        cross_check(e, ev, i, card_raw, card);
+        ev->scored_by_card = true;
+    } else {
+        int64_t *raw = ev->score_raw + (size_t)i * ev->score_stride;
+        memcpy(raw, card_raw, m->n_outputs * sizeof *raw);
+        model_scores(m, raw, ev->score + (size_t)i * ev->score_stride);
+        ev->scored_by_card = true;
+    }
+}
+
+static bool create_cards(struct engine *e, const struct engine_settings *settings, int done_fd,
+                         struct error *err)
+{
+    e->fpga = &settings->fpga;
+    e->test = calloc(e->models->n_models, sizeof *e->test);
+    if (e->test == NULL)
+        return error_set(err, ERROR_SYSTEM, "no memory for the self-test of cards");
+    for (uint32_t i = 0; i < e->models->n_models; i++) {
+        const struct scorer *s = &e->scorer[i];
+        if (!self_test_init(&e->test[i], e->models->entry[i].model, s->kernel, s->state, err))
+            return false;
+        e->card_test[i] = e->test[i].test;
+    }
+    e->cards = cards_create(settings, e->models, e->card_test, done_fd, e->monitor, answered, e, err);
+    return e->cards != NULL;
+}
+
 struct engine *engine_create(const struct engine_settings *settings, const struct geometry *g,
                              const struct model_set *models, uint32_t events_in_flight,
-                             struct error *err)
+                             int done_fd, struct monitor *monitor, struct error *err)
 {
     struct engine *e = calloc(1, sizeof *e);
     if (e == NULL) {
         error_set(err, ERROR_SYSTEM, "no memory for the engine");
         return NULL;
     }
-    *e = (struct engine){.g = g, .models = models, .capacity = events_in_flight};
+    *e = (struct engine){
+        .g = g, .models = models, .capacity = events_in_flight, .monitor = monitor};
     bool ok = window_plan_init(&e->plan, settings, g, models, err);
     for (uint32_t i = 0; ok && i < models->n_models; i++)
         ok = create_scorer(&e->scorer[i], settings->kernel, models->entry[i].model, err);
+    if (ok && settings->kind == ENGINE_FPGA)
+        ok = create_cards(e, settings, done_fd, err);
     if (ok) {
         name_engine(e);
         e->memory = calloc(e->capacity, sizeof *e->memory);
@@ -98,10 +185,14 @@ void engine_destroy(struct engine **handle)
     struct engine *e = *handle;
     if (e == NULL)
         return;
+    cards_destroy(&e->cards);
     for (uint32_t i = 0; i < e->models->n_models; i++) {
         if (e->scorer[i].state != NULL)
             e->scorer[i].kernel->destroy(e->scorer[i].state);
+        if (e->test != NULL)
+            self_test_fini(&e->test[i]);
     }
+    free(e->test);
     for (uint32_t i = 0; e->memory != NULL && i < e->n_prepared; i++) {
         free(e->memory[i].window);
         free(e->memory[i].raw);
@@ -157,38 +248,66 @@ bool engine_prepare_event(struct engine *e, struct event *ev, struct error *err)
     return true;
 }
 
+/* Scores window `i`, or lets a card do it. */
 static void score(struct engine *e, struct event *ev, uint32_t i)
 {
     const struct window *w = &ev->window[i];
-    const struct model *m = e->models->entry[w->model].model;
     const struct scorer *s = &e->scorer[w->model];
-    int64_t *raw = ev->score_raw + (size_t)i * ev->score_stride;
-    double *scores = ev->score + (size_t)i * ev->score_stride;
+    uint32_t outputs = e->models->entry[w->model].model->n_outputs;
     if (w->n_listed == 0) {
-        memcpy(raw, s->empty_raw, m->n_outputs * sizeof *raw);
-        memcpy(scores, s->empty_score, m->n_outputs * sizeof *scores);
+        memcpy(ev->score_raw + (size_t)i * ev->score_stride, s->empty_raw,
+               outputs * sizeof *ev->score_raw);
+        memcpy(ev->score + (size_t)i * ev->score_stride, s->empty_score,
+               outputs * sizeof *ev->score);
         return;
     }
-    s->kernel->run(s->state, w, raw);
-    model_scores(m, raw, scores);
+    enum fpga_fallback why;
+    if (e->cards != NULL && cards_have(e->cards, w->model)) {
+        struct event_memory *memory = ev->memory;
+        if (cards_put(e->cards, ev, i, e->now_ns, &why)) {
+            memory->out++;
+            return;
+        }
+        counter_add(&e->monitor->fpga_fallback[why], 1);
+    }
+    cpu_score(e, ev, i);
 }
 
-bool engine_submit(struct engine *e, struct event *ev)
+bool engine_submit(struct engine *e, struct event *ev, uint64_t now_ns)
 {
     if (e->count == e->capacity)
         return false;
-    const struct event_memory *m = ev->memory;
+    struct event_memory *m = ev->memory;
+    m->out = 0;
+    e->now_ns = now_ns;
+    ev->scored_by_cpu = ev->scored_by_card = false;
     for (uint32_t i = 0; i < e->plan.n_windows; i++) {
         window_cut(&e->plan, i, e->g, e->models, ev, m->place, m->value);
         score(e, ev, i);
     }
     e->queue[(e->first + e->count++) % e->capacity] = ev;
+    if (e->cards != NULL)
+        cards_tick(e->cards, now_ns);
     return true;
+}
+
+bool engine_ready(const struct engine *e)
+{
+    const struct event_memory *m = e->count > 0 ? e->queue[e->first]->memory : NULL;
+    return m != NULL && m->out == 0;
+}
+
+uint64_t engine_next_ns(const struct engine *e)
+{
+    return e->cards != NULL ? cards_next_ns(e->cards) : UINT64_MAX;
 }
 
 struct event *engine_take(struct engine *e, uint64_t now_ns)
 {
-    if (e->count == 0)
+    e->now_ns = now_ns;
+    if (e->cards != NULL)
+        cards_tick(e->cards, now_ns);
+    if (!engine_ready(e))
         return NULL;
     struct event *ev = e->queue[e->first];
     e->first = (e->first + 1) % e->capacity;

@@ -2,10 +2,12 @@
  *
  *     event --engine_submit--> [cut windows, score them] --engine_take--> event with scores
  *
- * Submitting and taking are two calls because an engine may be away for a while
- * (a batch on a card); the CPU engine is done when engine_submit returns. Events
- * come back in the order they were submitted. All memory is taken by
- * engine_create. The event thread owns it.
+ * Submitting and taking are two calls because windows may be away for a while (a batch
+ * on a card, cards.h); the CPU is done when engine_submit returns. Events come back in
+ * the order they were submitted. The CPU is also the judge: a share of the windows that a
+ * card scored is computed again, and every window whose card does not answer, or answers
+ * wrongly, gets its scores from the CPU; so a decision depends on no card. All memory is
+ * taken by engine_create. The event thread owns it.
  */
 #ifndef SPARSED_ENGINE_ENGINE_H
 #define SPARSED_ENGINE_ENGINE_H
@@ -13,6 +15,7 @@
 #include "base/error.h"
 #include "data/event.h"
 #include "data/geometry.h"
+#include "data/monitor.h"
 #include "data/settings.h"
 #include "model/model_set.h"
 
@@ -21,9 +24,11 @@
 
 struct engine;
 
+/* Of kind = fpga only: `done_fd`, an eventfd that is written when windows are back, and
+ * `monitor`; else -1 and NULL. */
 struct engine *engine_create(const struct engine_settings *settings, const struct geometry *g,
                              const struct model_set *models, uint32_t events_in_flight,
-                             struct error *err);
+                             int done_fd, struct monitor *monitor, struct error *err);
 void engine_destroy(struct engine **e);
 
 /* "cpu scalar" */
@@ -41,12 +46,18 @@ bool engine_prepare_event(struct engine *e, struct event *ev, struct error *err)
 
 /* Cuts the windows and starts scoring. False: as many events are under way as
  * engine_create was told; take one first. */
-bool engine_submit(struct engine *e, struct event *ev);
+bool engine_submit(struct engine *e, struct event *ev, uint64_t now_ns);
 
 /* The next event with all its scores, or NULL. */
 struct event *engine_take(struct engine *e, uint64_t now_ns);
 
 /* Events submitted and not yet taken. */
 uint32_t engine_in_flight(const struct engine *e);
+
+/* Whether engine_take would give one without waiting for a card. */
+bool engine_ready(const struct engine *e);
+
+/* When engine_take has to be called at the latest, for cards; UINT64_MAX: no card. */
+uint64_t engine_next_ns(const struct engine *e);
 
 #endif

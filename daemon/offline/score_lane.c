@@ -61,7 +61,9 @@ bool score_lane_init(struct score_lane *l, const struct settings *settings,
     struct assembler_settings one = {.slots = 1, .timeout_ns = 1};
     s->reducer = reducer_create(g, err);
     s->assembler = s->reducer == NULL ? NULL : assembler_create(&one, g, err);
-    s->engine = s->assembler == NULL ? NULL : engine_create(&settings->engine, g, models, 1, err);
+    struct engine_settings engine = settings->engine;
+    engine.kind = ENGINE_CPU; /* the CPU is the judge of every card, and cards are the daemon's */
+    s->engine = s->assembler == NULL ? NULL : engine_create(&engine, g, models, 1, -1, NULL, err);
     if (s->engine == NULL || !take_memory(s, err) ||
         !engine_prepare_event(s->engine, assembler_slot(s->assembler, 0), err))
         return false;
@@ -312,7 +314,7 @@ void score_lane_run(struct score_lane *l)
     if (!push_input(l))
         return;
     struct event *ev = assembler_take(s->assembler, 0);
-    if (ev == NULL || !engine_submit(s->engine, ev) || engine_take(s->engine, 0) != ev) {
+    if (ev == NULL || !engine_submit(s->engine, ev, 0) || engine_take(s->engine, 0) != ev) {
         l->failed = true;
         error_set(&l->err, ERROR_SYSTEM, "event (%u, %u, %" PRIu64 ") was not scored",
                   l->input.id.run, l->input.id.subrun, l->input.id.event);

@@ -86,7 +86,6 @@ static bool make_message(struct decision_message *m)
     d->rules_fired = m->fired;
     d->rules_prescaled = m->prescaled;
     d->times = &m->times;
-    d->engine = (char *)(uintptr_t)m->info->engine;
     d->version = (char *)(uintptr_t)SPARSED_VERSION;
     d->configuration_sha256 =
         (ProtobufCBinaryData){SHA256_BYTES, (uint8_t *)(uintptr_t)m->info->settings->sha256};
@@ -227,6 +226,16 @@ static uint64_t since(uint64_t to, uint64_t from)
     return to > from ? to - from : 0;
 }
 
+/* Who scored this event's windows. */
+static const char *engine_of(const struct decision_message *m, const struct event *ev)
+{
+    if (m->info->settings->engine.kind == ENGINE_CPU)
+        return m->info->engine;
+    if (!ev->scored_by_card)
+        return "cpu";
+    return ev->scored_by_cpu ? "fpga, cpu" : "fpga";
+}
+
 const Sparsed__Decision *decision_message_fill(struct decision_message *m, const struct event *ev,
                                                uint64_t now_ns, uint64_t wall_ns)
 {
@@ -242,6 +251,7 @@ const Sparsed__Decision *decision_message_fill(struct decision_message *m, const
     d->n_rules_fired = name_rules(t, ev->decision.rules_fired, m->fired);
     d->n_rules_prescaled = name_rules(t, ev->decision.rules_prescaled, m->prescaled);
     d->pass_through = ev->decision.pass_through;
+    d->engine = (char *)(uintptr_t)engine_of(m, ev);
     d->incomplete = ev->incomplete;
     d->nonfinite_bins = ev->nonfinite_bins;
     m->times.assembly_ns = since(ev->last_fragment_ns, ev->first_fragment_ns);

@@ -87,7 +87,7 @@ static bool submit(struct pipeline *p, uint64_t now_ns)
         } else if (ev->incomplete && p->settings->readout.incomplete == INCOMPLETE_DROP) {
             count_fate(p, EVENT_LOST_TIMEOUT);
             release(p, ev, now_ns);
-        } else if (!engine_submit(p->engine, ev)) {
+        } else if (!engine_submit(p->engine, ev, now_ns)) {
             /* It was made for as many events as there are slots. */
             log_error("the engine refused an event");
             count_fate(p, EVENT_LOST_STOP);
@@ -173,12 +173,13 @@ static bool something_waits(struct pipeline *p)
             return true;
     }
     return ring_peek(&p->from_output) != NULL || ring_peek(&p->from_record) != NULL ||
-           engine_in_flight(p->engine) > 0;
+           engine_ready(p->engine);
 }
 
 static void sleep_until_work(struct pipeline *p, uint64_t now_ns)
 {
-    uint64_t deadline = assembler_next_deadline_ns(p->assembler);
+    uint64_t deadline = assembler_next_deadline_ns(p->assembler), cards = engine_next_ns(p->engine);
+    deadline = cards < deadline ? cards : deadline;
     uint64_t wait = deadline <= now_ns ? 0 : deadline - now_ns;
     wake_prepare(&p->event_wake);
     if (something_waits(p))

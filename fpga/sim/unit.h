@@ -10,7 +10,7 @@
 #define FPGA_SIM_UNIT_H
 
 #include "fault.h"
-#include "kernel_abi.h"
+#include "hls/kernel_abi.h"
 #include "memory.h"
 
 #include <stdbool.h>

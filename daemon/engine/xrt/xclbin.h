@@ -1,0 +1,41 @@
+/* xclbin: what a kernel's container says of itself, checked before XRT sees it: the
+ * library crashes on an empty one, ends the process on a truncated one, and takes one of
+ * the wrong mode without a word.
+ *
+ * Which model the kernel was made from, and how its windows lie in memory
+ * (fpga/hls/kernel_abi.h), stands in its user metadata as JSON; sparse-xclbin puts it
+ * there for emulation, xclbinutil for a card (fpga/README.md).
+ */
+#ifndef SPARSED_ENGINE_XRT_XCLBIN_H
+#define SPARSED_ENGINE_XRT_XCLBIN_H
+
+#include "base/error.h"
+#include "model/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum kernel_form { KERNEL_LIST, KERNEL_IMAGE };
+
+/* As struct kernel_info of fpga/hls/kernel_abi.h. */
+struct xclbin {
+    char kernel[64];
+    char model_sha256[65]; /* lower-case hexadecimal */
+    bool emulation;        /* made for hardware emulation, not for a card */
+    enum kernel_form form;
+    uint32_t height, width, channels;
+    uint32_t n_slots; /* pixels a list may hold */
+    uint32_t place_bytes, value_bytes, pixel_bytes, window_bytes;
+    uint32_t n_outputs, raw_bytes, result_bytes;
+};
+
+/* Errors (CONFIG), naming the file: unreadable, no xclbin, truncated, no kernel or no user
+ * metadata in it, figures that do not fit each other. */
+bool xclbin_read(const char *path, struct xclbin *x, struct error *err);
+
+/* Whether it was made from this model, and for emulation where `emulation` is asked for.
+ * Errors (CONFIG) name both. */
+bool xclbin_fits(const struct xclbin *x, const char *path, const struct model *m, bool emulation,
+                 struct error *err);
+
+#endif

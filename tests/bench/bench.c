@@ -145,7 +145,7 @@ void bench_note(const struct bench_options *o, const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    (void)vprintf(format, args);
+    (void)vprintf(format, args); /* NOLINT(clang-analyzer-valist.Uninitialized): it is */
     va_end(args);
     printf("\n");
 }

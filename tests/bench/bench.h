@@ -27,7 +27,7 @@ enum { BENCH_MAX_ROUNDS = 201, BENCH_MAX_SERIES = 24 };
 #define BENCH_LARGEST_SPREAD 0.25
 
 struct bench_options {
-    const char *model; /* a model file with preprocessing, for the whole daemon */
+    const char *model; /* a model file, for engine and the whole daemon; may be NULL */
     uint32_t rounds;   /* 3 .. BENCH_MAX_ROUNDS */
     uint32_t events;   /* of each latency run */
     bool json;         /* one object a line, no table */
@@ -85,6 +85,7 @@ void bench_object(const struct bench_options *o, json_t *object);
 
 /* ---- subcommands: 0, or 1 where something failed and was said ---- */
 
+int bench_windows(const struct bench_options *o);
 int bench_imaging(const struct bench_options *o);
 int bench_pipeline(const struct bench_options *o);
 int bench_latency(const struct bench_options *o);

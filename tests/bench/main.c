@@ -11,6 +11,7 @@ static const struct {
     const char *name;
     int (*run)(const struct bench_options *o);
 } commands[] = {
+    {"engine", bench_windows},
     {"imaging", bench_imaging},
     {"pipeline", bench_pipeline},
     {"latency", bench_latency},
@@ -32,7 +33,8 @@ static const struct argp_option options[] = {
     {"rounds", 'r', "N", 0, "rounds of ours and the peers in turn: 3 .. 201, default 21", 0},
     {"events", 'e', "N", 0, "events of each run of latency: 10 .. 100000, default 250", 0},
     {"model", 'm', "FILE", 0,
-     "model file with preprocessing for pipeline and latency, with a label \"neutrino\" (default: "
+     "model file for engine; with preprocessing for pipeline and latency, and a label \"neutrino\" "
+     "(default: "
      "a neutrino model of config/models, if there is one)",
      0},
     {"json", 'j', NULL, 0, "one JSON object a line instead of tables", 0},
@@ -41,6 +43,8 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Measures sparsed beside its peers, in turn, in one run; shows minimum and median.\v"
     "Commands:\n"
+    "  engine    one core: windows to scores with every kernel, against the paper's FPGA and\n"
+    "            the scalar reference; windows of the vectors file beside the model\n"
     "  imaging   one core: samples to hits, against plainly reading the same buffer\n"
     "  pipeline  the whole daemon over tcp and ipc, against ZeroMQ alone receiving the same\n"
     "            messages, by fragment size\n"
@@ -87,7 +91,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (a->command == NULL)
-            argp_error(state, "a command is missing: imaging, pipeline, latency or all");
+            argp_error(state, "a command is missing: engine, imaging, pipeline, latency or all");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -113,7 +117,8 @@ int main(int argc, char **argv)
         }
     }
     if (!known) {
-        (void)fprintf(stderr, "%s: no such command: must be imaging, pipeline, latency or all\n",
+        (void)fprintf(stderr,
+                      "%s: no such command: must be engine, imaging, pipeline, latency or all\n",
                       a.command);
         return 2;
     }

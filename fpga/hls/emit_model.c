@@ -4,7 +4,7 @@
  */
 #include "project.h"
 
-#include "model/layer_load.h"
+#include "limits.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -84,35 +84,30 @@ static void config_sparse_input_reduce(const struct emitter *e, const struct lay
     config_pixels(e, l);
     /* a threshold far below the type means the same as one just below it */
     int64_t least = fixed_min(&l->in_t) - 1;
-    print_int(e, "threshold_raw", l->threshold_raw < least ? least : l->threshold_raw);
+    (void)fprintf(e->to, "    static const long long threshold_raw = %" PRId64 "LL;\n",
+                  l->threshold_raw < least ? least : l->threshold_raw);
 }
 
-/* The distinct types of a quantizer; kind[i] is 1 + the number of element i's, 0: always 0. */
-static uint32_t number_types(const struct layer *l, uint32_t *kind, uint32_t *first)
+/* The number of each element's type; NULL: no memory. The caller frees it. */
+static uint32_t *kinds_of(const struct layer *l, uint32_t **first, uint32_t *n)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < l->element_count; i++) {
-        kind[i] = 0;
-        for (uint32_t k = 0; l->element_t[i].width != 0 && k < n && kind[i] == 0; k++) {
-            kind[i] = fixed_equal(&l->element_t[i], &l->element_t[first[k]]) ? k + 1 : 0;
-        }
-        if (l->element_t[i].width != 0 && kind[i] == 0) {
-            first[n++] = i;
-            kind[i] = n;
-        }
+    uint32_t *kind = calloc(2 * (size_t)l->element_count, sizeof *kind);
+    if (kind != NULL) {
+        *first = kind + l->element_count;
+        *n = limits_number_types(l, kind, *first);
     }
-    return n;
+    return kind;
 }
 
 static void config_quantize(const struct emitter *e, const struct layer *l)
 {
-    uint32_t *kind = calloc(2 * (size_t)l->element_count, sizeof *kind);
+    uint32_t *first;
+    uint32_t n;
+    uint32_t *kind = kinds_of(l, &first, &n);
     if (kind == NULL) {
-        (void)fputs("#error no memory\n", e->to);
+        (void)fputs("#error no memory\n", e->to); /* emit_weights finds none either, and says so */
         return;
     }
-    uint32_t *first = kind + l->element_count;
-    uint32_t n = number_types(l, kind, first);
     (void)fputs("    static out_t quantize(int kind, const in_t &x)\n    {\n#pragma HLS INLINE\n"
                 "        switch (kind) {\n",
                 e->to);
@@ -397,12 +392,13 @@ static void print_table(FILE *to, const char *layer, const char *type, const cha
 
 static bool print_kinds(FILE *to, const char *ident, const struct layer *l)
 {
-    uint32_t *kind = calloc(2 * (size_t)l->element_count, sizeof *kind);
+    uint32_t *first;
+    uint32_t n;
+    uint32_t *kind = kinds_of(l, &first, &n);
     if (kind == NULL) {
         return false;
     }
-    (void)number_types(l, kind, kind + l->element_count);
-    (void)fprintf(to, "static const unsigned short %s_kind[%u] = {", ident, l->element_count);
+    (void)fprintf(to, "static const unsigned char %s_kind[%u] = {", ident, l->element_count);
     for (uint32_t i = 0; i < l->element_count; i++) {
         (void)fprintf(to, "%s%u,", i % 24 == 0 ? "\n    " : " ", kind[i]);
     }
@@ -444,8 +440,8 @@ static bool emit_weights(const struct project *p, struct error *err)
         good = print_tables(to, &p->model->layer[i]);
     }
     (void)fputs("#endif\n", to);
-    good = project_close(p, to, "src/weights.h", err) && good;
-    return good || error_set(err, ERROR_SYSTEM, "%s: no memory", p->folder);
+    bool closed = project_close(p, to, "src/weights.h", err);
+    return good ? closed : error_set(err, ERROR_SYSTEM, "%s: no memory", p->folder);
 }
 
 bool emit_model(const struct project *p, struct error *err)

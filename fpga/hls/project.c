@@ -3,6 +3,8 @@
  */
 #include "project.h"
 
+#include "limits.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,48 +60,6 @@ uint32_t project_last_layer(const struct model *m)
     return host ? last - 1 : last;
 }
 
-/* A tensor is kept in registers or block RAM, and by the C simulation on the stack. */
-enum { MAX_KEPT_VALUES = 1 << 16, MAX_INTEGER_BITS = 128, MAX_IMAGE_PIXEL_BYTES = 64 };
-
-static bool check_type(const struct layer *l, const char *name, const struct fixed_type *t,
-                       struct error *err)
-{
-    if (t->width == 0) {
-        return true; /* the class has no such type */
-    }
-    if (t->width == 64 && !t->is_signed) {
-        return error_set(err, ERROR_MODEL,
-                         "layer %s: attribute %s has 64 bits without a sign, a kernel takes 63",
-                         l->name, name);
-    }
-    if (t->integer < -MAX_INTEGER_BITS || t->integer > MAX_INTEGER_BITS) {
-        return error_set(err, ERROR_MODEL,
-                         "layer %s: attribute %s has %d integer bits, a kernel takes -%d .. %d",
-                         l->name, name, t->integer, MAX_INTEGER_BITS, MAX_INTEGER_BITS);
-    }
-    return true;
-}
-
-static bool check_layer(const struct layer *l, struct error *err)
-{
-    uint64_t places = l->out.sparse ? l->out.slots : (uint64_t)l->out.height * l->out.width;
-    bool kept = l->out.sparse || l->out.flat;
-    if (kept && places * l->out.channels > MAX_KEPT_VALUES) {
-        return error_set(err, ERROR_MODEL,
-                         "layer %s gives %llu values, a kernel keeps at most %d of one layer",
-                         l->name, (unsigned long long)(places * l->out.channels), MAX_KEPT_VALUES);
-    }
-    bool good =
-        check_type(l, "out_t", &l->out_t, err) && check_type(l, "accum_t", &l->accum_t, err) &&
-        check_type(l, "weight_t", &l->weight_t, err) &&
-        check_type(l, "recip_t", &l->recip_t, err) && check_type(l, "table_t", &l->table_t, err) &&
-        check_type(l, "inv_table_t", &l->inv_table_t, err);
-    for (uint32_t i = 0; good && i < l->element_count; i++) {
-        good = check_type(l, "integer", &l->element_t[i], err);
-    }
-    return good;
-}
-
 static uint32_t power_of_two(uint32_t least)
 {
     uint32_t n = 1;
@@ -109,7 +69,7 @@ static uint32_t power_of_two(uint32_t least)
     return n;
 }
 
-static bool lay_out(struct project *p, struct error *err)
+static void lay_out(struct project *p)
 {
     const struct model *m = p->model;
     uint32_t side = m->height > m->width ? m->height : m->width;
@@ -119,10 +79,6 @@ static bool lay_out(struct project *p, struct error *err)
     p->value_bytes = m->input_t->width <= 16 ? 2 : 4;
     if (p->image) {
         p->pixel_bytes = power_of_two(m->channels * p->value_bytes);
-        if (p->pixel_bytes > MAX_IMAGE_PIXEL_BYTES) {
-            return error_set(err, ERROR_MODEL, "%u channels do not fit the %d bytes of a beat",
-                             m->channels, MAX_IMAGE_PIXEL_BYTES);
-        }
         bytes = m->height * m->width * p->pixel_bytes;
     } else {
         p->pixel_bytes = (2 * p->place_bytes + m->channels * p->value_bytes + 3) / 4 * 4;
@@ -131,28 +87,15 @@ static bool lay_out(struct project *p, struct error *err)
     p->beats = (bytes + 63) / 64;
     p->raw_bytes = m->output_t.width + !m->output_t.is_signed <= 32 ? 4 : 8;
     p->words = 2 + m->n_outputs * p->raw_bytes / 4;
-    return true;
 }
 
 bool project_init(struct project *p, struct error *err)
 {
-    const struct model *m = p->model;
-    if (m->reduce == NULL && !p->image) {
-        return error_set(err, ERROR_MODEL,
-                         "%s: has no sparse_input_reduce, so its kernel takes images, not lists",
-                         m->path);
+    if (!limits_check_options(p, err)) {
+        return false;
     }
-    if (p->tree && (m->reduce == NULL || m->height * m->width > MAX_KEPT_VALUES)) {
-        return error_set(err, ERROR_MODEL,
-                         "%s: a tree needs a sparse_input_reduce, and at most %d pixels", m->path,
-                         MAX_KEPT_VALUES);
-    }
-    for (uint32_t i = 0; i < m->n_layers; i++) {
-        if (!check_layer(&m->layer[i], err)) {
-            return error_prefix(err, "%s", m->path);
-        }
-    }
-    return lay_out(p, err) || error_prefix(err, "%s", m->path);
+    lay_out(p);
+    return limits_check_model(p, err);
 }
 
 void project_ident(const struct layer *l, char ident[PROJECT_IDENT_BYTES])

@@ -47,7 +47,7 @@ relu:
 
 // A type for each channel, the same for all slots.
 template <class L>
-void quantize_slots(const typename L::in_slots &in, const unsigned short kind[L::channels],
+void quantize_slots(const typename L::in_slots &in, const unsigned char kind[L::channels],
                     typename L::out_slots &out)
 {
 quantize:
@@ -64,7 +64,7 @@ quantize:
 // A type for each place of the grid, found by the slot's place; outside it is 0.
 template <class L>
 void quantize_slots_by_place(const typename L::in_slots &in,
-                             const unsigned short kind[L::height * L::width * L::channels],
+                             const unsigned char kind[L::height * L::width * L::channels],
                              typename L::out_slots &out)
 {
 quantize:
@@ -83,7 +83,7 @@ quantize:
 }
 
 template <class L>
-void quantize_array(const typename L::in_t in[L::channels], const unsigned short kind[L::channels],
+void quantize_array(const typename L::in_t in[L::channels], const unsigned char kind[L::channels],
                     typename L::out_t out[L::channels])
 {
 quantize:

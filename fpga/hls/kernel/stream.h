@@ -162,7 +162,7 @@ relu:
 }
 
 template <class L>
-void quantize_stream(hls::stream<typename L::in_pixel> &in, const unsigned short kind[],
+void quantize_stream(hls::stream<typename L::in_pixel> &in, const unsigned char kind[],
                      hls::stream<typename L::out_pixel> &out)
 {
 quantize:

@@ -4,9 +4,9 @@
 //
 // How: each window is scored in a launch of its own and every recorded tensor compared; then
 // all windows in one launch, and in launches of 7, whose results must be the same and must not
-// touch a byte behind them. --outputs-only leaves out inner tensors and takes the first 16
-// windows: for co-simulation, which cannot show tensors and is slow. Exit status: 0 nothing
-// differs, 1 something does, or the vectors are not this kernel's.
+// touch a byte behind them; last, windows of random bytes. --outputs-only leaves out inner
+// tensors and takes the first 16 windows: for co-simulation, which shows no tensors and is
+// slow. Exit status: 0 nothing differs, 1 something does, or the vectors are not this kernel's.
 //
 // VECTORS, little-endian, written by sparse-hls: "sparsed vectors 1" in 24 bytes, the model's
 // SHA-256 in 64; u32 window bytes, outputs, windows, tensors; a tensor: u32 layer, u32 kind
@@ -174,6 +174,30 @@ uint64_t run_batches(const bench &b, uint32_t batch)
     return wrong;
 }
 
+// Windows of random bytes: scores mean nothing, but a kernel must end, write nothing behind the
+// results, and give the same again. `make csim` with -fsanitize=address sees what is read.
+uint64_t run_rubbish(uint32_t n)
+{
+    const struct kernel_info *k = kernel_info();
+    const size_t guard = 64;
+    std::vector<unsigned char> in((size_t)n * k->window_bytes);
+    std::vector<unsigned char> out[2];
+    uint32_t state = 1;
+    for (unsigned char &byte : in) {
+        state = state * 1664525u + 1013904223u;
+        byte = (unsigned char)(state >> 24);
+    }
+    for (int i = 0; i < 2; i++) {
+        out[i].assign((size_t)n * k->result_bytes + guard, 0xa5);
+        kernel_run(in.data(), out[i].data(), n, 0);
+    }
+    uint64_t wrong = out[0] != out[1];
+    for (size_t i = out[0].size() - guard; i < out[0].size(); i++) {
+        wrong += out[0][i] != 0xa5;
+    }
+    return wrong;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -200,6 +224,7 @@ int main(int argc, char **argv)
         }
     }
     uint64_t batches = run_batches(b, b.windows) + run_batches(b, 7);
+    batches += outputs_only ? 0 : run_rubbish(b.windows);
     printf("%s: %u windows, %llu numbers compared, %llu differ, %llu batches differ\n",
            kernel_info()->model_name, b.windows, (unsigned long long)compared,
            (unsigned long long)differ, (unsigned long long)batches);

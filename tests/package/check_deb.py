@@ -9,7 +9,8 @@ import tempfile
 
 build, cpack, version = sys.argv[1:]
 WANTED = [f"./usr/bin/{name}" for name in
-          ("sparsed", "sparse-replay", "sparse-top", "sparse-decisions", "sparse-verify")]
+          ("sparsed", "sparse-replay", "sparse-top", "sparse-decisions", "sparse-verify",
+           "sparse-score")]
 WANTED += ["./usr/lib/systemd/system/sparsed.service", "./usr/lib/python3/dist-packages/sparsed/__init__.py",
            "./usr/lib/python3/dist-packages/sparsed/decision_pb2.py", "./usr/share/doc/sparsed/operations.md",
            "./usr/share/doc/sparsed/README.md", "./etc/sparsed/trigger.toml", "./etc/sparsed/demo.toml"]

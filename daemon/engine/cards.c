@@ -71,15 +71,13 @@ struct cards *cards_create(const struct engine_settings *settings, const struct 
         (void)error_set(err, ERROR_SYSTEM, "no memory for cards");
         return NULL;
     }
-    *c = (struct cards){.settings = settings,
-                        .models = models,
-                        .monitor = monitor,
-                        .answer = answer,
-                        .user = user};
+    *c = (struct cards){
+        .settings = settings, .models = models, .monitor = monitor, .answer = answer, .user = user};
     const struct settings_planes *devices = &settings->fpga.devices;
     bool good = true;
     for (uint32_t i = 0; good && i < models->n_models; i++) {
-        for (uint32_t k = 0; good && settings->model[i].xclbin[0] != '\0' && k < devices->count; k++)
+        for (uint32_t k = 0; good && settings->model[i].xclbin[0] != '\0' && k < devices->count;
+             k++)
             good = add_card(c, i, devices->id[k], &test[i], done_fd, err);
     }
     if (good && c->n == 0)

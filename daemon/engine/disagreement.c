@@ -35,12 +35,12 @@ void disagreement_save(const char *directory, const struct model *m, const struc
     char path[1024], hex[SHA256_HEX_BYTES];
     hash_hex(m->sha256, hex);
     (void)snprintf(path, sizeof path, "%s/differing.jsonl", directory);
-    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:i, s:o, s:o, s:o}", "model",
-                          m->name, "sha256", hex, "run", (json_int_t)id->run, "subrun",
-                          (json_int_t)id->subrun, "event", (json_int_t)id->event, "plane", w->plane,
-                          "first_bin", w->first_bin, "first_wire", w->first_wire, "pixels",
-                          pixels(m, w), "cpu", numbers(cpu, m->n_outputs), "card",
-                          numbers(card, m->n_outputs));
+    json_t *o =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:i, s:o, s:o, s:o}", "model", m->name,
+                  "sha256", hex, "run", (json_int_t)id->run, "subrun", (json_int_t)id->subrun,
+                  "event", (json_int_t)id->event, "plane", w->plane, "first_bin", w->first_bin,
+                  "first_wire", w->first_wire, "pixels", pixels(m, w), "cpu",
+                  numbers(cpu, m->n_outputs), "card", numbers(card, m->n_outputs));
     FILE *f = o != NULL ? fopen(path, "ae") : NULL;
     bool good = f != NULL && json_dumpf(o, f, JSON_COMPACT) == 0 && fputc('\n', f) != EOF;
     good = f != NULL && fclose(f) == 0 && good;

@@ -148,21 +148,22 @@ static bool create_cards(struct engine *e, const struct engine_settings *setting
             return false;
         e->card_test[i] = e->test[i].test;
     }
-    e->cards = cards_create(settings, e->models, e->card_test, done_fd, e->monitor, answered, e, err);
+    e->cards =
+        cards_create(settings, e->models, e->card_test, done_fd, e->monitor, answered, e, err);
     return e->cards != NULL;
 }
 
 struct engine *engine_create(const struct engine_settings *settings, const struct geometry *g,
-                             const struct model_set *models, uint32_t events_in_flight,
-                             int done_fd, struct monitor *monitor, struct error *err)
+                             const struct model_set *models, uint32_t events_in_flight, int done_fd,
+                             struct monitor *monitor, struct error *err)
 {
     struct engine *e = calloc(1, sizeof *e);
     if (e == NULL) {
         error_set(err, ERROR_SYSTEM, "no memory for the engine");
         return NULL;
     }
-    *e = (struct engine){
-        .g = g, .models = models, .capacity = events_in_flight, .monitor = monitor};
+    *e =
+        (struct engine){.g = g, .models = models, .capacity = events_in_flight, .monitor = monitor};
     bool ok = window_plan_init(&e->plan, settings, g, models, err);
     for (uint32_t i = 0; ok && i < models->n_models; i++)
         ok = create_scorer(&e->scorer[i], settings->kernel, models->entry[i].model, err);

@@ -27,8 +27,8 @@ struct engine;
 /* Of kind = fpga only: `done_fd`, an eventfd that is written when windows are back, and
  * `monitor`; else -1 and NULL. */
 struct engine *engine_create(const struct engine_settings *settings, const struct geometry *g,
-                             const struct model_set *models, uint32_t events_in_flight,
-                             int done_fd, struct monitor *monitor, struct error *err);
+                             const struct model_set *models, uint32_t events_in_flight, int done_fd,
+                             struct monitor *monitor, struct error *err);
 void engine_destroy(struct engine **e);
 
 /* "cpu scalar" */

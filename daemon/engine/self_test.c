@@ -18,7 +18,8 @@ static int32_t above(const struct model *m, uint64_t random)
     int64_t most = fixed_max(m->input_t);
     if (least > most)
         return (int32_t)most;
-    return (int32_t)(random % 8 == 0 ? most : least + (int64_t)(random % (uint64_t)(most - least + 1)));
+    return (int32_t)(random % 8 == 0 ? most
+                                     : least + (int64_t)(random % (uint64_t)(most - least + 1)));
 }
 
 static int compare_places(const void *a, const void *b)
@@ -65,7 +66,8 @@ bool self_test_init(struct self_test *t, const struct model *m, const struct ker
         uint32_t n = draw_places(m, place, i % (longest + 1), &random);
         for (uint32_t k = 0; k < n * m->channels; k++)
             value[k] = above(m, next(&random));
-        t->window[i] = (struct window){.n_active = n, .n_listed = n, .place = place, .value = value};
+        t->window[i] =
+            (struct window){.n_active = n, .n_listed = n, .place = place, .value = value};
         kernel->run(state, &t->window[i], t->raw + (size_t)i * m->n_outputs);
     }
     t->test = (struct offload_test){t->window, t->raw, OFFLOAD_TEST_WINDOWS};

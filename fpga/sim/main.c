@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum { MAX_UNITS = 16 };
-#define UNIT_BASE UINT64_C(0x1800000)  /* registers of unit 0; as the xclbin says */
+#define UNIT_BASE  UINT64_C(0x1800000) /* registers of unit 0; as the xclbin says */
 #define UNIT_PITCH UINT64_C(0x10000)   /* from one unit to the next */
 #define CARD_BYTES (UINT64_C(4) << 30) /* of memory */
 
@@ -266,8 +266,8 @@ int main(int argc, char **argv)
     struct arguments a = {.units = 1, .patience_s = 30};
     char faults[1024], doc[1400], folder[256];
     fault_help(faults, sizeof faults);
-    (void)snprintf(doc, sizeof doc,
-                   "An emulated card for XRT's hardware emulation.\vFaults:\n%s", faults);
+    (void)snprintf(doc, sizeof doc, "An emulated card for XRT's hardware emulation.\vFaults:\n%s",
+                   faults);
     const struct argp argp = {options, parse, "libkernel_NAME.so", doc, NULL, NULL, NULL};
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &a);

@@ -13,7 +13,8 @@ enum { START = 1 << 0, DONE = 1 << 1, IDLE = 1 << 2, READY = 1 << 3, CONTINUE = 
 bool unit_kernel_open(struct unit_kernel *k, const char *path)
 {
     char *whole = realpath(path, NULL); /* a name without a slash would be looked for elsewhere */
-    *k = (struct unit_kernel){.library = whole != NULL ? dlopen(whole, RTLD_NOW | RTLD_LOCAL) : NULL};
+    *k = (struct unit_kernel){.library =
+                                  whole != NULL ? dlopen(whole, RTLD_NOW | RTLD_LOCAL) : NULL};
     if (k->library == NULL) {
         (void)fprintf(stderr, "%s: %s\n", path, whole != NULL ? dlerror() : "no such file");
         free(whole);

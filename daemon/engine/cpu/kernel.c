@@ -1,7 +1,9 @@
 #include "engine/cpu/kernel.h"
 
+#include "engine/cpu/cnn_chain.h"
 #include "engine/cpu/reference.h"
 #include "engine/cpu/sparse7.h"
+#include "engine/cpu/sparse_chain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +12,11 @@
 const struct kernel *const kernel_table[] = {
 #if defined(__x86_64__)
     &sparse7_avx512_kernel,
+    &sparse_chain_avx512_kernel,
+    &cnn_chain_avx512_kernel,
+    &sparse7_avx2_kernel,
+    &sparse_chain_avx2_kernel,
+    &cnn_chain_avx2_kernel,
 #endif
     &reference_kernel,
     &(const struct kernel){.name = NULL},

@@ -40,9 +40,9 @@ struct offload_test {
     uint32_t n;
 };
 
-/* Down; the first offload_tick starts its process. `done_fd` is an eventfd that is written when a batch is done.
- * All arguments are borrowed. Errors (CONFIG): the xclbin is not good or not for this model;
- * (SYSTEM): no memory, no sparsed-xrt beside this program. */
+/* Down; the first offload_tick starts its process. `done_fd` is an eventfd that is written when a
+ * batch is done. All arguments are borrowed. Errors (CONFIG): the xclbin is not good or not for
+ * this model; (SYSTEM): no memory, no sparsed-xrt beside this program. */
 struct offload *offload_create(const struct fpga_settings *settings,
                                const struct model_settings *model, uint32_t device,
                                const struct model *m, const struct offload_test *test, int done_fd,

@@ -46,8 +46,8 @@ static int spawn(struct process *p, const struct process_settings *s, int memory
 {
     char device[16];
     (void)snprintf(device, sizeof device, "%" PRIu32, s->device);
-    char *argv[] = {(char *)(uintptr_t)s->program, (char *)(uintptr_t)s->xclbin,
-                    (char *)(uintptr_t)s->kernel,  device,
+    char *argv[] = {(char *)(uintptr_t)s->program,        (char *)(uintptr_t)s->xclbin,
+                    (char *)(uintptr_t)s->kernel,         device,
                     (char *)(uintptr_t)s->device_command, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -90,8 +90,8 @@ bool process_start(struct process *p, const struct process_settings *s, struct e
                         strerror(errno));
     } else {
         int why = spawn(p, s, memory_fd, done_fd);
-        good = why == 0 || error_set(err, ERROR_SYSTEM, "%s: cannot be started: %s", s->program,
-                                     strerror(why));
+        good = why == 0 ||
+               error_set(err, ERROR_SYSTEM, "%s: cannot be started: %s", s->program, strerror(why));
     }
     if (!good) {
         p->pid = 0;

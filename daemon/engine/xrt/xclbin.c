@@ -153,8 +153,9 @@ static bool check(const struct file *f, struct xclbin *x, struct error *err)
     const char *user = section(f, USER_METADATA, &bytes);
     json_t *o = user != NULL ? json_loadb(user, bytes, 0, NULL) : NULL;
     if (o == NULL)
-        return refuse(f, err, "no user metadata that says which model it was made from "
-                              "(sparse-xclbin --json, fpga/README.md)");
+        return refuse(f, err,
+                      "no user metadata that says which model it was made from "
+                      "(sparse-xclbin --json, fpga/README.md)");
     const char *missing;
     bool good = read_metadata(o, x, &missing) ||
                 error_set(err, ERROR_CONFIG, "%s: user metadata: no usable %s", f->path, missing);
@@ -208,8 +209,8 @@ bool xclbin_fits(const struct xclbin *x, const char *path, const struct model *m
                          x->model_sha256, m->name, hex);
     if (x->height != m->height || x->width != m->width || x->channels != m->channels ||
         x->n_outputs != m->n_outputs)
-        return error_set(err, ERROR_CONFIG, "%s: its image or its outputs are not those of model %s",
-                         path, m->name);
+        return error_set(err, ERROR_CONFIG,
+                         "%s: its image or its outputs are not those of model %s", path, m->name);
     if (x->form == KERNEL_LIST && x->n_slots < m->max_listed)
         return error_set(err, ERROR_CONFIG, "%s: lists of %u pixels, but model %s may keep %u",
                          path, x->n_slots, m->name, m->max_listed);

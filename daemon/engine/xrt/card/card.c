@@ -133,7 +133,7 @@ enum card_state card_done(struct card *card, uint32_t slot, uint64_t bytes)
         return CARD_BUSY;
     case ERT_CMD_STATE_COMPLETED:
         return xrtBOSync(s->results, XCL_BO_SYNC_BO_FROM_DEVICE, bytes, 0) == 0 ? CARD_DONE
-                                                                               : CARD_FAILED;
+                                                                                : CARD_FAILED;
     default:
         return CARD_FAILED;
     }

@@ -20,10 +20,10 @@ enum { CARD_SLOTS = 16 };
 struct card;
 
 struct card_settings {
-    uint32_t device;      /* index, as xrt-smi counts */
-    const char *xclbin;   /* checked before (xclbin.h) */
-    const char *kernel;   /* name of the top function */
-    uint32_t slots;       /* 1 .. CARD_SLOTS */
+    uint32_t device;                       /* index, as xrt-smi counts */
+    const char *xclbin;                    /* checked before (xclbin.h) */
+    const char *kernel;                    /* name of the top function */
+    uint32_t slots;                        /* 1 .. CARD_SLOTS */
     uint64_t windows_bytes, results_bytes; /* of a slot */
 };
 

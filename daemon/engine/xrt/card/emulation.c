@@ -78,8 +78,7 @@ static bool set_environment(struct error *err)
     bool good = library_folder(library, sizeof library) && symlink(library, path) == 0;
     (void)snprintf(path, sizeof path, "%s/xrt.ini", folder);
     good = good && write_settings(path) && setenv("XRT_INI_PATH", path, 1) == 0 &&
-           setenv("XILINX_XRT", folder, 1) == 0 &&
-           setenv("XCL_EMULATION_MODE", "hw_emu", 1) == 0 &&
+           setenv("XILINX_XRT", folder, 1) == 0 && setenv("XCL_EMULATION_MODE", "hw_emu", 1) == 0 &&
            setenv("EMULATION_SOCKETID", "card", 1) == 0 &&
            setenv("USER", folder + strlen("/tmp/"), 1) == 0; /* sockets are in /tmp/$USER */
     return good || error_set(err, ERROR_SYSTEM, "%s: cannot be prepared for the emulation", folder);

@@ -3,8 +3,8 @@
     python random_models.py --models 8 --verify build/release/bin/sparse-verify
 
 One JSON object a network: its seed, what it is made of, how many different outputs it has,
-how many values were compared, how many differ. The exporter is right if that is 0 for every network it takes,
-and it may refuse only what `refused` says. Needs the training environment.
+how many values were compared, how many differ, or why it was refused. The exporter is right
+if none differ and none is refused. Needs the training environment.
 """
 import argparse
 import json
@@ -43,7 +43,7 @@ class Draw:
 
     def activation_quantizer(self, rank, first=False):
         """Per pixel, channel or tensor; kif or kbi; every mode; ranges too small for the values."""
-        k, i, f = int(self.rng.integers(2)), int(self.rng.integers(0, 4)), int(self.rng.integers(2, 8))
+        k, i, f = (int(self.rng.integers(*ends)) for ends in ((0, 2), (0, 4), (2, 8)))
         axes = {1: [(0,), (0, 1)], 3: [(0,), (0, 1, 2), (0, 1, 2, 3)]}[rank]
         axis = axes[self.rng.integers(len(axes))]
         # only these two need no windows to be proven for coarse pixels
@@ -61,8 +61,8 @@ class Draw:
                                overflow_mode="SAT_SYM")
 
     def conf(self, rank, first=False):
-        return {"iq_conf": self.activation_quantizer(rank, first), "kq_conf": self.weight_quantizer(),
-                "bq_conf": self.weight_quantizer()}
+        return {"iq_conf": self.activation_quantizer(rank, first),
+                "kq_conf": self.weight_quantizer(), "bq_conf": self.weight_quantizer()}
 
     def sparse(self, x):
         x, mask = InputReduce(n=int(self.rng.integers(4, 30)), threshold=0.11,
@@ -90,9 +90,9 @@ class Draw:
     def standard(self, x):
         for n in range(self.rng.integers(1, 3)):
             size, active = self.pick(1, 3, 5), self.pick("relu", None)
-            x = QConv2D(int(self.rng.integers(1, 4)), size, padding=self.pick("same", "same", "valid")
-                        if x.shape[1] > 8 and x.shape[2] > 8 else "same",
-                        activation=active, name=f"conv{n}", **self.conf(3, n == 0))(x)
+            padding = self.pick("same", "same", "valid") if min(x.shape[1:3]) > 8 else "same"
+            x = QConv2D(int(self.rng.integers(1, 4)), size, padding=padding, activation=active,
+                        name=f"conv{n}", **self.conf(3, n == 0))(x)
             self.made.append(f"dense conv {size} {active}")
             pool = self.pool(x)
             if pool and self.rng.integers(3):

@@ -88,15 +88,16 @@ NETWORKS = {"neutrino": (neutrino, PREPROCESSING), "standard": (standard, PREPRO
 
 
 def set_weights(model, rng):
-    """Random biases; kernels that are not all alike."""
+    """Random biases and kernels, more often positive: a dead relu would prove nothing."""
     for layer in model.layers:
         for weight in layer.weights:
             tail = weight.path.rsplit("/", 1)[-1]
             if "bias" in tail:
-                weight.assign(rng.normal(0, 0.3, weight.shape))
-            elif tail.endswith("kernel"):  # more often positive: a dead relu would prove nothing
+                weight.assign(np.abs(rng.normal(0, 0.2, weight.shape)))
+            elif tail.endswith("kernel"):
                 values = np.asarray(keras.ops.convert_to_numpy(weight))
-                weight.assign(1.5 * np.where(rng.random(values.shape) < 0.8, np.abs(values), values))
+                positive = rng.random(values.shape) < 0.8
+                weight.assign(1.5 * np.where(positive, np.abs(values), values))
 
 
 def windows(n, shape, rng):

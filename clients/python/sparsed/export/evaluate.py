@@ -13,7 +13,8 @@ from ..modelfile import FixedType
 from .exact import Placed
 
 
-def evaluate(placed: Placed, before: Placed, raw: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def evaluate(placed: Placed, before: Placed, raw: np.ndarray,
+             mask: np.ndarray | None) -> np.ndarray:
     """What `placed` makes of raw [event, ...], which `before` gave: int64 raws.
 
     mask [event, h, w, 1]: the kept pixels, where the image is sparse."""

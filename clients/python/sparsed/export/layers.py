@@ -77,7 +77,8 @@ def _array(layer: keras.Layer, what: str, value: object) -> np.ndarray:
     return array
 
 
-def _activation(context: Context, function: object, shape: tuple, sparse: bool = False) -> list[Step]:
+def _activation(context: Context, function: object, shape: tuple,
+                sparse: bool = False) -> list[Step]:
     """relu, sigmoid or softmax as a step; linear as none."""
     name = getattr(function, "__name__", type(function).__name__)
     if function is None or name == "linear":

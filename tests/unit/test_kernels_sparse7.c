@@ -4,7 +4,7 @@
 #include "engine/cpu/kernel.h"
 #include "engine/cpu/reference.h"
 
-#include "random_network.h"
+#include "random_sparse7.h"
 
 #include "cmocka_all.h"
 
@@ -17,7 +17,7 @@ struct tally {
     uint32_t networks, matched[16];
 };
 
-static void compare_windows(struct random_network *r, const struct kernel *k, void *state,
+static void compare_windows(struct random_sparse7 *r, const struct kernel *k, void *state,
                             struct reference *judge)
 {
     for (uint32_t i = 0; i < WINDOWS; i++) {
@@ -39,9 +39,9 @@ static void compare_windows(struct random_network *r, const struct kernel *k, vo
 static void compare_networks(uint32_t generation, int bits, const char *which, struct tally *t)
 {
     for (uint64_t seed = 0; seed < NETWORKS; seed++) {
-        struct random_network r;
+        struct random_sparse7 r;
         struct error err = {0};
-        random_network_init(&r, seed + 1000 * (uint64_t)bits, generation, bits);
+        random_sparse7_init(&r, seed + 1000 * (uint64_t)bits, generation, bits);
         struct reference *judge = reference_create(&r.model, &err);
         assert_non_null(judge);
         t->networks++;
@@ -57,7 +57,7 @@ static void compare_networks(uint32_t generation, int bits, const char *which, s
             kernel_table[i]->destroy(state);
         }
         reference_destroy(&judge);
-        random_network_fini(&r);
+        random_sparse7_fini(&r);
     }
 }
 

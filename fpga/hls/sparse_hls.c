@@ -138,7 +138,7 @@ static bool is_identifier(const char *text)
 
 static bool take_option(int c, struct options *o, struct error *err)
 {
-    uint64_t n;
+    uint64_t n = 0;
     switch (c) {
     case 'o':
         o->folder = optarg;

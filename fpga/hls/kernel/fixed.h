@@ -47,6 +47,14 @@ template <class T> typename raw_of<T>::type to_raw(const T &x)
     return bits;
 }
 
+// A signed type of one bit whose range is symmetric holds nothing but 0; ap_fixed gives -1.
+template <class T> struct holds_only_zero {
+    static const bool value = false;
+};
+template <int I, ap_q_mode Q, int N> struct holds_only_zero<ap_fixed<1, I, Q, AP_SAT_SYM, N>> {
+    static const bool value = true;
+};
+
 // x on T's grid and in T's range. What ap_fixed does when it is assigned, but for one thing:
 // where T's last bit lies above x's first (0.003 to whole numbers), the open headers read bits
 // that x does not have. So x gets as many bits above as it needs first, which changes nothing.
@@ -56,8 +64,12 @@ T cast(const ap_fixed_base<W, I, S, Q, O, N> &x)
 #pragma HLS INLINE
     static const int dropped = (W - I) - (T::width - T::iwidth);
     static const int more = dropped + 2 > W ? dropped + 2 - W : 0;
-    ap_fixed_base<W + more, I + more, S> y = x;
-    return T(y);
+    ap_fixed_base<W + more, I + more, S> wide = x;
+    T y = 0;
+    if (!holds_only_zero<T>::value) {
+        y = wide;
+    }
+    return y;
 }
 
 } // namespace sparsed

@@ -381,7 +381,7 @@ static bool set_strides(struct cnn_chain *chain, uint32_t lanes)
 static bool plan_layers(struct cnn_chain *chain, uint32_t lanes)
 {
     const struct model *m = chain->model;
-    struct planner p = {.chain = chain, .range = dense_cast_range(m->input_t)};
+    struct planner p = {.chain = chain, .range = {fixed_min(m->input_t), fixed_max(m->input_t)}};
     p.range = dense_cast_join(p.range, (struct dense_range){0, 0});
     chain->buffer[0] =
         (struct cnn_buffer){.channels = m->channels, .height = m->height, .width = m->width};

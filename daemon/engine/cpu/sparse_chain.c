@@ -352,7 +352,7 @@ static uint32_t count_steps(const struct model *m)
 /* What a listed pixel may hold. */
 static struct dense_range input_range(const struct model *m)
 {
-    struct dense_range range = dense_cast_range(m->input_t);
+    struct dense_range range = {fixed_min(m->input_t), fixed_max(m->input_t)};
     if (m->channels == 1) {
         range.low = larger(range.low, m->reduce->threshold_raw + 1);
     }

@@ -11,6 +11,7 @@
  * bits without a sign go in two parts, the low 15 bits and, where any is set, the
  * top bit. Rounded sums: a product is rounded by the one rounding of fma(w, x,
  * 2^23), whose mode is in the instruction; the floats are then added as integers.
+ * Rounded sums of 8 bits are in sparse7_bytes_avx512.c.
  */
 #include "engine/cpu/sparse7_lanes_avx512.h"
 
@@ -294,6 +295,8 @@ static void run(void *state, const struct window *w, int64_t *raw)
     sparse7_list_make(s->plan, w, &l);
     if (s->plan->sum == SPARSE7_EXACT) {
         run_exact(s, &l);
+    } else if (s->plan->bytes) {
+        sparse7_bytes_run(s, &l);
     } else {
         run_rounded(s, &l);
     }

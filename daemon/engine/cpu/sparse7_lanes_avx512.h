@@ -36,6 +36,9 @@ struct sparse7_state {
     _Alignas(64) __m512i tap[SPARSE7_BLOCKS * SPARSE7_SLOTS];
 };
 
+/* Both convolutions with product tables: from the list to l->feature. */
+void sparse7_bytes_run(struct sparse7_state *s, struct sparse7_list *l);
+
 /* ---- steps ---- */
 
 /* A lane's number each, or one lane's for all sixteen. */

@@ -51,11 +51,10 @@ def write(path: Path, events: int, seed: int = 1, neutrinos: float = 0.8,
     made = [_event(random, random.random() < neutrinos) for _ in range(events)]
     ids = np.array([(1, 0, i) for i in range(events)], np.int32)
     with h5py.File(path, "w") as file:
-        file.attrs["command"] = "tests/integration/pixelfile.py"
         file.create_group("preprocessing").attrs.update(preprocessing or PREPROCESSING)
         file.create_group("detector").attrs.update(
             {"ticks": TICKS, "plane_wires": np.array(WIRES, np.int32), "scale": 1 / 16,
-             "seed": seed, "version": "test"})
+             "seed": seed, "version": "test", "command": b"pixelfile.py"})
         table = file.create_group("event_table")
         table["event_id"] = ids
         for name, kind in (("nu_pdg", "i4"), ("label_bins", "i4"), ("nu_vtx_wire_pos", "i4"),

@@ -148,7 +148,7 @@ class PixelFile:
     ticks          ticks of the readout
     plane_wires    wires of each plane
     event_table    its columns, by name; scalars (events,), vectors (events, k)
-    command        the attribute `command` of the file, if it has one
+    command        how it was simulated: the attribute of /detector, if it has one
     """
 
     def __init__(self, path: Path | str):
@@ -191,7 +191,8 @@ class PixelFile:
         self.ticks = int(attributes["ticks"])
         self.plane_wires = [int(wires) for wires in np.atleast_1d(attributes["plane_wires"])]
         self.detector = {name: attributes[name] for name in attributes}
-        self.command = str(file.attrs.get("command", self.detector.get("command", "")))
+        command = self.detector.get("command", b"")
+        self.command = command.decode() if isinstance(command, bytes) else str(command)
         window = self.preprocessing.window
         for plane in range(len(self.plane_wires)):
             shape = self.plane_shape(plane)

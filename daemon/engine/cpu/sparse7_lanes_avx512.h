@@ -153,17 +153,22 @@ static inline __m512i sparse7_between(const struct sparse7_plan *p, struct spars
 
 /* ---- pooling ---- */
 
+static inline __m512i sparse7_feature(const struct sparse7_plan *p, const struct sparse7_list *l,
+                                      uint32_t b, __m512i sum, uint32_t f)
+{
+    __m512i x = sparse7_lanes(&p->features, sparse7_biased(p, &p->conv[1], sum, f), f, true);
+    return _mm512_maskz_mov_epi32(l->computed[b], x);
+}
+
 /* The features of a block, from its sums, slot by slot: slot i of the block is at
  * feature[16 * (i % 4) + 4 * (i / 4)], three filters and a 0. */
 static inline void sparse7_features(const struct sparse7_plan *p, struct sparse7_list *l,
                                     uint32_t b, const __m512i sum[SPARSE7_FILTERS])
 {
     __m512i f[4];
-    for (uint32_t k = 0; k < SPARSE7_FILTERS; k++) {
-        f[k] = sparse7_biased(p, &p->conv[1], sum[k], k);
-        f[k] = sparse7_lanes(&p->features, f[k], k, true);
-        f[k] = _mm512_maskz_mov_epi32(l->computed[b], f[k]);
-    }
+    f[0] = sparse7_feature(p, l, b, sum[0], 0);
+    f[1] = sparse7_feature(p, l, b, sum[1], 1);
+    f[2] = sparse7_feature(p, l, b, sum[2], 2);
     f[3] = _mm512_setzero_si512();
     __m512i low01 = _mm512_unpacklo_epi32(f[0], f[1]), low23 = _mm512_unpacklo_epi32(f[2], f[3]);
     __m512i high01 = _mm512_unpackhi_epi32(f[0], f[1]), high23 = _mm512_unpackhi_epi32(f[2], f[3]);
@@ -175,24 +180,46 @@ static inline void sparse7_features(const struct sparse7_plan *p, struct sparse7
 }
 
 /* Adds a slot's features to its place. Even and odd slots have sums of their own:
- * a load that waits for the store just before it is what this loop costs. */
-static inline void sparse7_add_slot(struct sparse7_state *s, const struct sparse7_list *l,
-                                    uint32_t i)
+ * a load that waits for the store just before it is what this costs. */
+static inline void sparse7_add_slot(struct sparse7_state *s, const int32_t *feature,
+                                    const int32_t *cell, uint32_t i)
 {
-    const int32_t *f = l->feature[i / 16] + 16 * (i % 4) + 4 * (i / 4 % 4);
-    __m128i *sum = (__m128i *)s->sum[i % 2][l->cell[i]];
-    *sum = _mm_add_epi32(*sum, *(const __m128i *)f);
+    __m128i *sum = (__m128i *)s->sum[i % 2][cell[i]];
+    *sum = _mm_add_epi32(*sum, *(const __m128i *)(feature + 16 * (i % 4) + 4 * (i / 4)));
+}
+
+/* Four slots of a block from `i` on, or all sixteen, used or not: what is not used
+ * is 0 and lies outside. */
+static inline void sparse7_add_four(struct sparse7_state *s, const struct sparse7_list *l,
+                                    uint32_t b, uint32_t i)
+{
+    const int32_t *feature = l->feature[b], *cell = l->cell + 16 * (size_t)b;
+    sparse7_add_slot(s, feature, cell, i);
+    sparse7_add_slot(s, feature, cell, i + 1);
+    sparse7_add_slot(s, feature, cell, i + 2);
+    sparse7_add_slot(s, feature, cell, i + 3);
+}
+
+static inline void sparse7_add_block(struct sparse7_state *s, const struct sparse7_list *l,
+                                     uint32_t b)
+{
+    sparse7_add_four(s, l, b, 0);
+    if (l->n - 16 * b > 4) {
+        sparse7_add_four(s, l, b, 4);
+        sparse7_add_four(s, l, b, 8);
+        sparse7_add_four(s, l, b, 12);
+    }
 }
 
 /* Takes a place's sum, leaving 0, and adds its share of the dense layer. A place
  * taken twice is 0 the second time and changes nothing. */
-static inline void sparse7_take_cell(struct sparse7_state *s, uint32_t cell, __m512i acc[2])
+static inline void sparse7_take_cell(struct sparse7_state *s, const struct sparse7_plan *p,
+                                     const struct sparse7_pool *pool, uint32_t cell, __m512i acc[2])
 {
-    const struct sparse7_plan *p = s->plan;
     __m128i *even = (__m128i *)s->sum[0][cell], *odd = (__m128i *)s->sum[1][cell];
     __m128i sum = _mm_add_epi32(*even, *odd);
     *even = *odd = _mm_setzero_si128();
-    __m128i x = sparse7_four(&p->pooled, sparse7_average(&p->pool, sum), 4 * (size_t)cell);
+    __m128i x = sparse7_four(&p->pooled, sparse7_average(pool, sum), 4 * (size_t)cell);
     x = _mm_packs_epi32(x, x); /* the plan proved 16 bits */
     acc[0] = _mm512_dpwssd_epi32(acc[0], _mm512_broadcastd_epi32(x),
                                  _mm512_load_si512(p->dense1[cell][0]));
@@ -206,15 +233,17 @@ static inline int64_t sparse7_tail(struct sparse7_state *s, const struct sparse7
 {
     const struct sparse7_plan *p = s->plan;
     __m512i acc[2] = {_mm512_load_si512(p->dense1_bias), _mm512_setzero_si512()};
-    for (uint32_t i = 0; i < l->n; i++) {
-        sparse7_add_slot(s, l, i);
+    const struct sparse7_pool pool = p->pool; /* a copy stays in registers */
+    for (uint32_t b = 0; b < l->blocks; b++) {
+        sparse7_add_block(s, l, b);
     }
     for (uint32_t b = 0; b < l->blocks; b++) {
         __m512i cells = _mm512_load_si512(l->cell + 16 * (size_t)b);
         uint32_t first = _mm512_mask_testn_epi32_mask(l->used[b], _mm512_conflict_epi32(cells),
                                                       _mm512_set1_epi32(-1));
         for (; first != 0; first &= first - 1) {
-            sparse7_take_cell(s, (uint32_t)l->cell[16 * b + (uint32_t)__builtin_ctz(first)], acc);
+            uint32_t i = 16 * b + (uint32_t)__builtin_ctz(first);
+            sparse7_take_cell(s, p, &pool, (uint32_t)l->cell[i], acc);
         }
     }
     __m512i x = sparse7_lanes(&p->hidden, _mm512_add_epi32(acc[0], acc[1]), 0, false);

@@ -508,9 +508,14 @@ int64_t sparse7_finish(const struct sparse7_plan *p, int32_t x)
     if (!p->has_table) {
         return x;
     }
-    /* steps of 1/64, toward zero; 1024 of them around 0 */
-    int64_t step = p->table_shift < 0 ? x * (INT64_C(1) << -p->table_shift)
-                                      : x / (INT64_C(1) << p->table_shift);
+    /* steps of 1/64, toward zero, without a division; 1024 of them around 0 */
+    int64_t step = x;
+    if (p->table_shift > 0) {
+        int64_t below = (INT64_C(1) << p->table_shift) - 1;
+        step = (step + (step < 0 ? below : 0)) >> p->table_shift;
+    } else {
+        step *= INT64_C(1) << -p->table_shift;
+    }
     int64_t at = step + MODEL_TABLE_ENTRIES / 2;
     at = at < 0 ? 0 : at >= MODEL_TABLE_ENTRIES ? MODEL_TABLE_ENTRIES - 1 : at;
     return p->table[at];

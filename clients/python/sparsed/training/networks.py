@@ -98,7 +98,7 @@ def grids_16(arch: Architecture) -> dict[str, Grids]:
     """
     bias = Grid(3, 10)
     grids = {name: Grids(Grid(4, 8), Grid(1, 8), bias) for name in arch.layers}
-    grids["conv1"] = Grids(Grid(1, 10), Grid(1, 10), bias)
+    grids["conv1"] = Grids(Grid(1, 10), Grid(1, 8), bias)
     grids["dense1"] = Grids(Grid(1, 13), Grid(3, 7), bias)
     grids["dense2"] = Grids(Grid(5, 10), Grid(3, 7), bias)
     return grids

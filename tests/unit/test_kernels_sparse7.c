@@ -10,7 +10,7 @@
 
 #include <fenv.h>
 
-enum { NETWORKS = 240, WINDOWS = 60 };
+enum { NETWORKS = 120, WINDOWS = 40 };
 
 /* How many networks a family computed with a kernel of its own. */
 struct tally {

@@ -11,15 +11,10 @@
 /* Fastest first; the reference matches everything and is the last. */
 const struct kernel *const kernel_table[] = {
 #if defined(__x86_64__)
-    &sparse7_avx512_kernel,
-    &sparse_chain_avx512_kernel,
-    &cnn_chain_avx512_kernel,
-    &sparse7_avx2_kernel,
-    &sparse_chain_avx2_kernel,
-    &cnn_chain_avx2_kernel,
+    &sparse7_avx512_kernel,   &sparse_chain_avx512_kernel, &cnn_chain_avx512_kernel,
+    &sparse7_avx2_kernel,     &sparse_chain_avx2_kernel,   &cnn_chain_avx2_kernel,
 #endif
-    &reference_kernel,
-    &(const struct kernel){.name = NULL},
+    &sparse7_portable_kernel, &reference_kernel,           &(const struct kernel){.name = NULL},
 };
 
 /* ---- families ---- */
@@ -48,7 +43,7 @@ static bool has_avx2(void)
 #endif
 }
 
-static bool has_scalar(void)
+static bool has_plain_c(void)
 {
     return true;
 }
@@ -56,7 +51,8 @@ static bool has_scalar(void)
 const struct kernel_family kernel_family_table[] = {
     {"avx512", "kernels for AVX-512 with VBMI and VNNI", has_avx512},
     {"avx2", "kernels for AVX2 and FMA", has_avx2},
-    {"scalar", "plain int64 arithmetic, the judge of all others", has_scalar},
+    {"portable", "kernels in plain C for any processor", has_plain_c},
+    {"scalar", "plain int64 arithmetic, the judge of all others", has_plain_c},
     {NULL, NULL, NULL},
 };
 

@@ -7,7 +7,8 @@
  *     family    what its kernels may use
  *     avx512    AVX-512 F, BW, CD, DQ, VL, VBMI, VNNI (Ice Lake, Zen 4 and later)
  *     avx2      AVX2, FMA, BMI, BMI2 (Haswell, Zen and later)
- *     scalar    plain C
+ *     portable  plain C, specialised to a shape
+ *     scalar    the reference: plain C, any model
  *
  * One binary holds all of them: each instruction set is in files of its own,
  * compiled with flags of their own (NAME_avx512.c, NAME_avx2.c; see

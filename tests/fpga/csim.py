@@ -114,8 +114,8 @@ def run_random(args: argparse.Namespace) -> int:
 
 
 def run_spoilt(args: argparse.Namespace, model: Path) -> int:
-    """A bench that sees no difference would pass everything: one bit of the last expected raw,
-    then one bit of a window, so that an earlier tensor differs, then half a file."""
+    """A bench that sees no difference would pass everything: one bit of the last expected output,
+    one of a tensor, half a file, another model's file."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         if refused := write_project(args.sparse_hls, model, project):
@@ -126,6 +126,7 @@ def run_spoilt(args: argparse.Namespace, model: Path) -> int:
         whole = vectors.read_bytes()
         for what, spoilt, words in (
                 ("an output", whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:], "1 differ,"),
+                ("a tensor", whole[:-16] + bytes([whole[-16] ^ 1]) + whole[-15:], "values: 1 of"),
                 ("half a file", whole[:len(whole) // 2], "is cut short"),
                 ("another model's", whole[:30] + b"0000" + whole[34:], "belongs to another"),
                 ("no vectors", b"sparsed", "is no file of vectors")):

@@ -55,8 +55,8 @@ def judge(folder: Path, ap_types: str, name: str) -> int:
     if not good:
         print(f"{name}: exit status {status}\n{said[-4000:]}", flush=True)
         return -1
-    print(f"{name:34s} {found[2]:>9s} numbers {found[3]:>5s} differ {time.monotonic() - began:5.1f} s",
-          flush=True)
+    took_s = time.monotonic() - began
+    print(f"{name:34s} {found[2]:>9s} numbers {found[3]:>5s} differ {took_s:5.1f} s", flush=True)
     return int(found[2])
 
 

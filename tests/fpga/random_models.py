@@ -85,7 +85,8 @@ def accumulator(net: Network, sparse: bool) -> Fixed:
     """The first generation's (narrow, unsigned, rounding), the second's (wide), or any."""
     kind = net.draw.randrange(3)
     if kind == 0 and sparse:
-        return Fixed(net.draw.randint(4, 16), net.draw.randint(2, 10), False, "AP_RND_CONV", "AP_SAT")
+        width, fraction = net.draw.randint(4, 16), net.draw.randint(2, 10)
+        return Fixed(width, fraction, False, "AP_RND_CONV", "AP_SAT")
     if kind == 1:
         return Fixed(40, net.draw.randint(8, 20), True)
     return net.any_type(4, 24)

@@ -128,7 +128,10 @@ double random_beta(struct random *r, double a, double b)
 uint32_t random_poisson(struct random *r, double mean)
 {
     uint32_t n = 0;
-    for (double t = random_exponential(r, 1); t < mean; t += random_exponential(r, 1))
+    double t = random_exponential(r, 1);
+    while (t < mean) {
+        t += random_exponential(r, 1);
         n++;
+    }
     return n;
 }

@@ -60,7 +60,7 @@ static bool take(void *context, uint32_t slot, uint64_t number, struct error *er
 
 static bool init(struct state *s, struct error *err)
 {
-    s->tracker = calloc(s->threads, sizeof *s->tracker);
+    s->tracker = calloc(s->threads, sizeof(void *));
     s->worker = calloc(s->threads, sizeof *s->worker);
     s->slot = calloc(s->slots, sizeof *s->slot);
     bool good = s->tracker && s->worker && s->slot;

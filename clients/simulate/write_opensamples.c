@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_ROWS = 16 };
+enum { CHUNK_ROWS = 16, TABLES = 5 };
 
 struct wire_row {
     int32_t event_id[3];
@@ -220,17 +220,19 @@ bool write_opensamples_event(struct sample_file *f, uint64_t number, const struc
     good = good && put_hits(f, e, r);
     for (uint32_t i = 0; good && i < particles; i++)
         good = put_row(&f->particle, e, &particle[i], sizeof particle[i]);
-    struct record_table *table[] = {&f->event, &f->wire, &f->hit, &f->edep, &f->particle};
-    for (size_t i = 0; good && i < sizeof table / sizeof *table; i++)
+    struct record_table *const table[TABLES] = {&f->event, &f->wire, &f->hit, &f->edep,
+                                                &f->particle};
+    for (size_t i = 0; good && i < TABLES; i++)
         good = record_table_end_event(table[i], (int64_t)number);
     return good || failed(f, err);
 }
 
 bool write_opensamples_close(struct sample_file *f, struct error *err)
 {
-    struct record_table *table[] = {&f->event, &f->wire, &f->hit, &f->edep, &f->particle};
+    struct record_table *const table[TABLES] = {&f->event, &f->wire, &f->hit, &f->edep,
+                                                &f->particle};
     bool good = true;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    for (size_t i = 0; i < TABLES; i++) {
         good &= table[i]->rows.row == NULL || record_table_write(table[i]);
         good &= record_table_close(table[i]);
     }

@@ -4,7 +4,8 @@
 
 Weights are random, shapes, pools and quantizers those of training: neutrino windows, sparse
 and as a standard CNN (average over 49: on no binary grid), jets (four channels' widths,
-average over 16), digits (maximum, then average over 4). Writes each model with its vectors
+average over 16), digits (maximum, then average over 4), and one that is fine where others
+are coarse. Writes each model with its vectors
 into FOLDER and prints a JSON object each: what was compared, what differs, and what the
 check says when the last biases of Keras' network have moved since. Needs the training environment.
 """
@@ -83,8 +84,22 @@ def digit():
     return keras.Model(inputs, head(x, 36, 10, "softmax"))
 
 
+def fine():
+    """Coarse sums, an average over 49, and a quantizer finer than the sums: its boundaries
+    lie between their grid points, where an average that is stored too coarsely misses them."""
+    x = inputs = keras.Input((28, 28, 1))
+    x, mask = InputReduce(n=40, threshold=0.1, name="reduce")(x)
+    coarse = QuantizerConfig("kif", "weight", k0=1, i0=2, f0=1, trainable=False)
+    x = QConv2DSparse(2, 3, padding="same", activation="relu", name="conv1", kq_conf=coarse,
+                      bq_conf=coarse, **iq(1, 1))((x, mask))
+    x, mask = AveragePooling2DSparse(7, name="pool")((x, mask))
+    x = layers.Flatten(name="flatten")(x)
+    return keras.Model(inputs, QDense(3, name="dense", **iq(3, 9, 1))(x))
+
+
 NETWORKS = {"neutrino": (neutrino, PREPROCESSING), "standard": (standard, PREPROCESSING),
-            "jet": (jet, None), "digit": (digit, None)}
+            "jet": (jet, None), "digit": (digit, None),
+            "fine": (fine, None)}
 
 
 def set_weights(model, rng):

@@ -18,6 +18,8 @@ SCRIPTS = SOURCE / "tests" / "export"
 NETWORKS = int(os.environ.get("SPARSED_EXPORT_NETWORKS", "8"))
 WINDOWS = int(os.environ.get("SPARSED_EXPORT_WINDOWS", "300"))
 
+NAMES = ("neutrino", "standard", "jet", "digit", "fine")  # of tests/export/shapes.py
+
 
 @pytest.fixture(scope="session")
 def train_python():
@@ -75,7 +77,7 @@ def test_random_networks_do_not_differ(keras_run, bin_dir):
     print(f"{len(found)} networks, {sum(row['compared'] for row in found)} values, 0 differ")
 
 
-@pytest.mark.parametrize("name", ["neutrino", "standard", "jet", "digit"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_demonstration_does_not_differ(shapes, name):
     """An average over 49 pixels lies on no binary grid: two reciprocals of 10 bits once
     changed half of all sums. Outputs must vary, or a dead network would pass."""
@@ -86,7 +88,7 @@ def test_a_demonstration_does_not_differ(shapes, name):
     assert row["distinct"] > 20
 
 
-@pytest.mark.parametrize("name", ["neutrino", "standard", "jet", "digit"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_check_sees_a_network_that_went_on_training(shapes, name):
     """A model file and a Keras network that no longer belong together: a check that counts
     no difference there is blind."""
@@ -94,7 +96,7 @@ def test_the_check_sees_a_network_that_went_on_training(shapes, name):
     assert moved["differing_values"] == moved["values"] and moved["largest_difference"] > 0
 
 
-@pytest.mark.parametrize("name", ["neutrino", "standard", "jet", "digit"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_layer_has_vectors(shapes, run, name):
     """A layer without recorded tensors is one that no engine is judged by."""
     path = pathlib.Path(shapes[name]["path"])

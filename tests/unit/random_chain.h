@@ -4,7 +4,7 @@
  * A fault that only some shape, type or weight shows (a kernel wider than a vector,
  * a tie at the edge of a range, a bias finer than its accumulator) is not in any
  * file that somebody trained. Half of the numbers are therefore the largest and
- * smallest of their types. The same seed draws the same network everywhere.
+ * smallest of their types. A seed draws the same network again, from the same compiler.
  */
 #ifndef SPARSED_TESTS_RANDOM_CHAIN_H
 #define SPARSED_TESTS_RANDOM_CHAIN_H

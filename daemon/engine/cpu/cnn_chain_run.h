@@ -116,7 +116,7 @@ static inline void put_block(const struct cnn_buffer *b, int32_t *row, uint32_t 
                              uint32_t col, lanes_i32 x)
 {
     x = finish(b, channel, x) & lanes_below(b->width - col);
-    memcpy(row + col, &x, sizeof x);
+    lanes_store_i32(row + col, x);
 }
 
 /* ---- what may differ from an empty image ---- */
@@ -207,7 +207,7 @@ static inline void make_pairs(struct cnn_state *t, uint32_t i)
                 lanes_i32 low = lanes_load_i32(from + col) - offset;
                 lanes_i32 high = lanes_load_i32(from + b->stride + col) - offset;
                 low = (low & 0xffff) | (lanes_i32)((lanes_u32)high << 16U);
-                memcpy(to + col, &low, sizeof low);
+                lanes_store_i32(to + col, low);
             }
         }
     }
@@ -345,7 +345,7 @@ static inline void pool_row(struct cnn_state *t, uint32_t i, uint32_t channel, u
         for (uint32_t k = 0; k < s->pool_h; k++) {
             sum += cast_32(&s->value, lanes_load_i32(from + (size_t)k * in->stride + col));
         }
-        memcpy(t->column + col, &sum, sizeof sum);
+        lanes_store_i32(t->column + col, sum);
     }
     int32_t *to = image_row(t->memory[i + 1].value, out, channel, row);
     const int32_t *column = t->column;

@@ -29,25 +29,37 @@ typedef uint32_t lanes_u32 __attribute__((vector_size(LANES_BYTES)));
 typedef float lanes_f32 __attribute__((vector_size(LANES_BYTES)));
 typedef int32_t lanes_half_i32 __attribute__((vector_size(LANES_BYTES / 2)));
 
+/* The same in memory, at any address. Not memcpy: gcc splits one of 64 bytes in
+ * halves and keeps the vector in memory for it. */
+typedef int64_t lanes_at_i64 __attribute__((vector_size(LANES_BYTES), aligned(8), may_alias));
+typedef int32_t lanes_at_i32 __attribute__((vector_size(LANES_BYTES), aligned(4), may_alias));
+typedef int32_t lanes_half_at_i32
+    __attribute__((vector_size(LANES_BYTES / 2), aligned(4), may_alias));
+
 static inline lanes_i64 lanes_load_i64(const int64_t *from)
 {
-    lanes_i64 x;
-    memcpy(&x, from, sizeof x);
-    return x;
+    return *(const lanes_at_i64 *)from;
 }
 
 static inline lanes_i32 lanes_load_i32(const int32_t *from)
 {
-    lanes_i32 x;
-    memcpy(&x, from, sizeof x);
-    return x;
+    return *(const lanes_at_i32 *)from;
+}
+
+static inline void lanes_store_i64(int64_t *to, lanes_i64 x)
+{
+    *(lanes_at_i64 *)to = x;
+}
+
+static inline void lanes_store_i32(int32_t *to, lanes_i32 x)
+{
+    *(lanes_at_i32 *)to = x;
 }
 
 /* LANES_64 of them. */
 static inline lanes_i64 lanes_widen(const int32_t *from)
 {
-    lanes_half_i32 x;
-    memcpy(&x, from, sizeof x);
+    lanes_half_i32 x = *(const lanes_half_at_i32 *)from;
     return __builtin_convertvector(x, lanes_i64);
 }
 

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DENSE_TAIL_PAD = 16 }; /* outputs are padded to a multiple of this */
+enum { DENSE_TAIL_PAD = 16 }; /* outputs are padded to whole vectors of any set */
 
 enum dense_step_kind { DENSE_STEP_DENSE, DENSE_STEP_CAST, DENSE_STEP_RELU, DENSE_STEP_TABLE };
 

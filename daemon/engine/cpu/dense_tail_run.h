@@ -1,8 +1,8 @@
 /* dense_tail_run: the work of dense_tail, for the instruction set of the file that
  * includes it.
  *
- * How: outputs stand in lanes, sixteen at a time, and inputs that are not 0 are
- * broadcast one after the other; no sum goes across lanes.
+ * How: outputs stand in lanes, and inputs that are not 0 are broadcast one after
+ * the other; no sum goes across lanes.
  */
 #ifndef SPARSED_ENGINE_CPU_DENSE_TAIL_RUN_H
 #define SPARSED_ENGINE_CPU_DENSE_TAIL_RUN_H
@@ -17,8 +17,6 @@ struct dense_list {
     uint32_t *at;
     int64_t *value;
 };
-
-enum { TAIL_WIDE = DENSE_TAIL_PAD / LANES_64, TAIL_NARROW = DENSE_TAIL_PAD / LANES_32 };
 
 /* relu and casts before the first dense layer, which keep a 0. */
 static inline void tail_before(const struct dense_step *s, struct dense_list *list)
@@ -40,52 +38,55 @@ static inline void tail_before(const struct dense_step *s, struct dense_list *li
 static inline void tail_finish(const struct dense_step *s, lanes_i64 sum, int64_t *out)
 {
     sum = lanes_cast(s->cast, lanes_cast(&s->accum, sum));
-    memcpy(out, &sum, sizeof sum);
+    lanes_store_i64(out, sum);
 }
 
+static inline const int32_t *weight_row(const struct dense_step *s, const struct dense_list *list,
+                                        uint32_t i, uint32_t first)
+{
+    size_t row = list->at == NULL ? i : list->at[i];
+    return s->weight + row * s->padded_out + first;
+}
+
+/* A vector of outputs. */
 static inline void tail_sum_narrow(const struct dense_step *s, const struct dense_list *list,
                                    uint32_t first, int64_t *out)
 {
-    lanes_u32 sum[TAIL_NARROW] = {{0}};
+    lanes_u32 sum = {0};
     for (uint32_t i = 0; i < list->n; i++) {
-        size_t row = list->at == NULL ? i : list->at[i];
-        const int32_t *w = s->weight + row * s->padded_out + first;
         lanes_u32 x = (lanes_u32)lanes_splat_i32((int32_t)list->value[i]);
-        for (int k = 0; k < TAIL_NARROW; k++) {
-            sum[k] += x * (lanes_u32)lanes_load_i32(w + k * LANES_32);
-        }
+        sum += x * (lanes_u32)lanes_load_i32(weight_row(s, list, i, first));
     }
-    int32_t sums[DENSE_TAIL_PAD];
-    memcpy(sums, sum, sizeof sums);
-    for (int k = 0; k < TAIL_WIDE; k++) {
-        lanes_i64 bias = lanes_load_i64(s->bias + first + k * LANES_64);
-        tail_finish(s, bias + lanes_widen(sums + k * LANES_64), out + k * LANES_64);
+    int32_t sums[LANES_32];
+    lanes_store_i32(sums, (lanes_i32)sum);
+    for (int k = 0; k < LANES_32; k += LANES_64) {
+        lanes_i64 bias = lanes_load_i64(s->bias + first + k);
+        tail_finish(s, bias + lanes_widen(sums + k), out + k);
     }
 }
 
+/* Two vectors of outputs. */
 static inline void tail_sum_wide(const struct dense_step *s, const struct dense_list *list,
                                  uint32_t first, int64_t *out)
 {
-    lanes_u64 sum[TAIL_WIDE] = {{0}};
+    lanes_u64 low = {0};
+    lanes_u64 high = {0};
     for (uint32_t i = 0; i < list->n; i++) {
-        size_t row = list->at == NULL ? i : list->at[i];
-        const int32_t *w = s->weight + row * s->padded_out + first;
+        const int32_t *w = weight_row(s, list, i, first);
         lanes_i64 x = lanes_splat_i64(list->value[i]);
-        for (int k = 0; k < TAIL_WIDE; k++) {
-            lanes_i64 product = lanes_multiply(x, lanes_widen(w + k * LANES_64));
-            sum[k] += (lanes_u64)lanes_cast(&s->product, product);
-        }
+        low += (lanes_u64)lanes_cast(&s->product, lanes_multiply(x, lanes_widen(w)));
+        high += (lanes_u64)lanes_cast(&s->product, lanes_multiply(x, lanes_widen(w + LANES_64)));
     }
-    for (int k = 0; k < TAIL_WIDE; k++) {
-        lanes_i64 bias = lanes_load_i64(s->bias + first + k * LANES_64);
-        tail_finish(s, (lanes_i64)(sum[k] + (lanes_u64)bias), out + k * LANES_64);
-    }
+    low += (lanes_u64)lanes_load_i64(s->bias + first);
+    high += (lanes_u64)lanes_load_i64(s->bias + first + LANES_64);
+    tail_finish(s, (lanes_i64)low, out);
+    tail_finish(s, (lanes_i64)high, out + LANES_64);
 }
 
 static inline void tail_dense(const struct dense_step *s, const struct dense_list *list,
                               int64_t *out)
 {
-    for (uint32_t first = 0; first < s->n_out; first += DENSE_TAIL_PAD) {
+    for (uint32_t first = 0; first < s->n_out; first += LANES_32) {
         if (s->narrow) {
             tail_sum_narrow(s, list, first, out + first);
         } else {
@@ -107,7 +108,7 @@ static inline void tail_cast(const struct dense_step *s, int64_t *value)
         lanes_i64 x = lanes_load_i64(value + i);
         x = s->kind == DENSE_STEP_RELU ? (x > 0) & x : x;
         x = lanes_cast(s->cast, x);
-        memcpy(value + i, &x, sizeof x);
+        lanes_store_i64(value + i, x);
     }
 }
 

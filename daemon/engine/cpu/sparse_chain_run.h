@@ -47,7 +47,7 @@ static inline void cast_channel(const struct dense_cast *cast, bool relu, int64_
         lanes_i64 y = lanes_load_i64(x + p);
         y = relu ? (y > 0) & y : y;
         y = lanes_cast(cast, y);
-        memcpy(x + p, &y, sizeof y);
+        lanes_store_i64(x + p, y);
     }
 }
 
@@ -123,16 +123,16 @@ static inline uint32_t list_todo(struct sparse_state *t, const struct sparse_ste
     return n;
 }
 
-/* Sums of `filters` filters around one place of the grid. The last three
- * parameters are constants where this is called. */
+/* Sums of `filters` filters around one place of the grid. The parameters from
+ * `channels` on are constants where this is called for a common form. */
 static inline __attribute__((always_inline)) void
-conv_place(const struct sparse_step *s, const int32_t *grid, const int32_t *weight,
-           uint32_t channels, lanes_u32 *sum, int filters, bool rounds, bool clips)
+conv_place(const struct sparse_step *s, const int32_t *grid, const int32_t *weight, lanes_u32 *sum,
+           uint32_t channels, uint32_t chunks, int filters, bool rounds, bool clips)
 {
     const lanes_f32 zero = (float)SPARSE_SUM_BIAS - (lanes_f32){0};
     const lanes_f32 most = s->most - (lanes_f32){0};
     for (uint32_t kh = 0; kh < s->kernel_h; kh++, grid += s->stride) {
-        for (uint32_t k = 0; k < s->chunks; k++) {
+        for (uint32_t k = 0; k < chunks; k++) {
             lanes_f32 partial[SPARSE_GROUP] = {zero, zero, zero, zero};
             for (uint32_t c = 0; c < channels; c++) {
                 lanes_i32 x = lanes_load_i32(grid + (size_t)c * s->plane + k * LANES_32);
@@ -155,20 +155,33 @@ conv_place(const struct sparse_step *s, const int32_t *grid, const int32_t *weig
     }
 }
 
-static inline __attribute__((always_inline)) void conv_places(struct sparse_state *t,
-                                                              const struct sparse_step *s,
-                                                              const int32_t *weight, uint32_t n,
-                                                              int filters, bool rounds, bool clips)
+static inline __attribute__((always_inline)) void
+conv_places(struct sparse_state *t, const struct sparse_step *s, const int32_t *weight, uint32_t n,
+            uint32_t channels, uint32_t chunks, int filters, bool rounds, bool clips)
 {
-    uint32_t channels = clips ? s->channels_in : rounds ? 1 : s->channels_in;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t p = t->todo[i];
         lanes_u32 sum[SPARSE_GROUP] = {{0}};
-        conv_place(s, t->grid + t->at[p], weight, channels, sum, filters, rounds, clips);
+        conv_place(s, t->grid + t->at[p], weight, sum, channels, chunks, filters, rounds, clips);
         for (int f = 0; f < filters; f++) {
             uint32_t total = lanes_sum((lanes_i32)sum[f]);
             t->sum[f][p] = (int32_t)(rounds ? total - s->sum_bias : total);
         }
+    }
+}
+
+/* The common forms: a row of the kernel in one vector, one or three channels. */
+static inline __attribute__((always_inline)) void conv_form(struct sparse_state *t,
+                                                            const struct sparse_step *s,
+                                                            const int32_t *weight, uint32_t n,
+                                                            int filters, bool rounds, bool clips)
+{
+    if (s->chunks == 1 && s->channels_in == 1) {
+        conv_places(t, s, weight, n, 1, 1, filters, rounds, clips);
+    } else if (s->chunks == 1 && s->channels_in == 3) {
+        conv_places(t, s, weight, n, 3, 1, filters, rounds, clips);
+    } else {
+        conv_places(t, s, weight, n, s->channels_in, s->chunks, filters, rounds, clips);
     }
 }
 
@@ -177,12 +190,15 @@ static inline __attribute__((always_inline)) void conv_filters(struct sparse_sta
                                                                const int32_t *weight, uint32_t n,
                                                                int filters)
 {
+    for (int f = 0; f < filters; f++) {
+        memset(t->sum[f], 0, t->n * sizeof t->sum[f][0]);
+    }
     if (!s->rounds) {
-        conv_places(t, s, weight, n, filters, false, false);
+        conv_form(t, s, weight, n, filters, false, false);
     } else if (s->clips) {
-        conv_places(t, s, weight, n, filters, true, true);
+        conv_form(t, s, weight, n, filters, true, true);
     } else {
-        conv_places(t, s, weight, n, filters, true, false);
+        conv_form(t, s, weight, n, filters, true, false);
     }
 }
 
@@ -198,7 +214,7 @@ static inline void conv_finish(struct sparse_state *t, const struct sparse_step 
             x = (x != 0) & lanes_cast(&s->biased, y);
         }
         x = lanes_cast(s->cast, x);
-        memcpy(out + p, &x, sizeof x);
+        lanes_store_i64(out + p, x);
     }
 }
 
@@ -219,7 +235,6 @@ static inline void run_conv(struct sparse_state *t, const struct sparse_step *s)
     for (uint32_t first = 0; first < s->channels_out; first += SPARSE_GROUP) {
         uint32_t filters = s->channels_out - first;
         filters = filters < SPARSE_GROUP ? filters : SPARSE_GROUP;
-        memset(t->sum, 0, sizeof t->sum);
         switch (filters) {
         case 1:
             conv_filters(t, s, weight, n, 1);

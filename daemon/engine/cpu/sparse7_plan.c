@@ -4,61 +4,14 @@
  * at most `slots` places.
  */
 #include "engine/cpu/sparse7.h"
+#include "engine/cpu/sparse7_walk.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The walk: layers not yet taken, and what flows into the next one. */
-struct walk {
-    struct sparse7_plan *p;
-    const struct layer *next, *end;
-    struct sparse7_range range;
-};
-
-static const struct layer *take(struct walk *w, enum layer_class class)
-{
-    return w->next < w->end && w->next->class == class ? w->next++ : NULL;
-}
-
-/* Relus and quantizers up to the next layer of another kind. */
-static bool take_steps(struct walk *w, struct sparse7_steps *s)
-{
-    while (w->next < w->end && (w->next->class == LAYER_RELU || w->next->class == LAYER_QUANTIZE)) {
-        if (!sparse7_steps_layer(s, &w->range, w->next++)) {
-            return false;
-        }
-    }
-    return sparse7_steps_end(s, &w->range);
-}
-
-static bool begin_range(struct walk *w, size_t lanes, size_t stride, size_t used, int fraction,
-                        int64_t lo, int64_t hi)
-{
-    sparse7_range_fini(&w->range);
-    return sparse7_range_init(&w->range, lanes, stride, used, fraction, lo, hi);
-}
-
-static int64_t range_lo(const struct walk *w)
-{
-    int64_t lo = 0;
-    for (size_t i = 0; i < w->range.lanes; i++) {
-        lo = w->range.lo[i] < lo ? w->range.lo[i] : lo;
-    }
-    return lo;
-}
-
-static int64_t range_hi(const struct walk *w)
-{
-    int64_t hi = 0;
-    for (size_t i = 0; i < w->range.lanes; i++) {
-        hi = w->range.hi[i] > hi ? w->range.hi[i] : hi;
-    }
-    return hi;
-}
-
 /* ---- the list ---- */
 
-static bool plan_list(struct walk *w, const struct model *m)
+static bool plan_list(struct sparse7_walk *w, const struct model *m)
 {
     const struct layer *l = m->reduce;
     if (l == NULL || m->channels != 1 || m->width > 124 || m->height > 252 ||
@@ -70,28 +23,13 @@ static bool plan_list(struct walk *w, const struct model *m)
     p->height = m->height;
     p->width = m->width;
     w->next = l + 1;
-    return begin_range(w, 16, 1, 1, l->in_t.fraction, l->threshold_raw + 1, fixed_max(&l->in_t)) &&
-           sparse7_steps_cast(&p->listed, &w->range, &l->out_t) && take_steps(w, &p->listed);
+    return sparse7_walk_range(w, 16, 1, 1, l->in_t.fraction, l->threshold_raw + 1,
+                              fixed_max(&l->in_t)) &&
+           sparse7_steps_cast(&p->listed, &w->range, &l->out_t) &&
+           sparse7_walk_steps(w, &p->listed);
 }
 
 /* ---- convolutions ---- */
-
-/* `raw` moved from one grid to another, if that is exact and below 2^30. */
-static bool regrid(int64_t raw, int from, int to, int32_t *out)
-{
-    int s = to - from;
-    int64_t limit = INT64_C(1) << 30;
-    if (raw == 0) {
-        *out = 0;
-        return true;
-    }
-    if (s > 30 || s < -30 || llabs(raw) > limit) {
-        return false;
-    }
-    int64_t v = s >= 0 ? raw * (INT64_C(1) << s) : raw >> -s;
-    *out = (int32_t)v;
-    return llabs(v) < limit && (s >= 0 || v * (INT64_C(1) << -s) == raw);
-}
 
 /* The entry of the 8 x 8 table for tap (kh, kw): rows and columns apart are
  * row_p - row_q = R_h - kh, and so on (docs/model.md). */
@@ -107,8 +45,9 @@ static bool exact_filter(const struct layer *l, struct sparse7_conv *c, uint32_t
     *lo = *hi = 0;
     for (uint32_t k = 0; k < l->kernel_h * l->kernel_w; k++) {
         int32_t w;
-        if (!regrid(l->weight[(size_t)k * l->out.channels + f],
-                    l->in_t.fraction + l->weight_t.fraction, l->accum_t.fraction, &w) ||
+        if (!sparse7_walk_regrid(l->weight[(size_t)k * l->out.channels + f],
+                                 l->in_t.fraction + l->weight_t.fraction, l->accum_t.fraction,
+                                 &w) ||
             w < INT16_MIN || w > INT16_MAX) {
             return false;
         }
@@ -120,17 +59,18 @@ static bool exact_filter(const struct layer *l, struct sparse7_conv *c, uint32_t
 }
 
 /* The largest exact sum must fit the accumulator before and after the bias. */
-static bool exact_conv(const struct layer *l, struct sparse7_conv *c, const struct walk *w,
+static bool exact_conv(const struct layer *l, struct sparse7_conv *c, const struct sparse7_walk *w,
                        int64_t *lo, int64_t *hi)
 {
-    int64_t x_lo = range_lo(w), x_hi = range_hi(w);
+    int64_t x_lo = sparse7_walk_lo(w), x_hi = sparse7_walk_hi(w);
     if (x_lo < INT16_MIN || x_hi > UINT16_MAX || (x_hi > INT16_MAX && x_lo < 0)) {
         return false;
     }
     for (uint32_t f = 0; f < l->out.channels; f++) {
         int64_t a, b;
         if (!exact_filter(l, c, f, x_lo, x_hi, &a, &b) ||
-            !regrid(l->bias[f], l->bias_t.fraction, l->accum_t.fraction, &c->bias[f])) {
+            !sparse7_walk_regrid(l->bias[f], l->bias_t.fraction, l->accum_t.fraction,
+                                 &c->bias[f])) {
             return false;
         }
         a += c->bias[f] < 0 ? c->bias[f] : 0;
@@ -147,26 +87,27 @@ static bool exact_conv(const struct layer *l, struct sparse7_conv *c, const stru
 
 /* The first firmware's sum. A float has 24 bits: w * x, rounded once when 2^23 is
  * added to it, is the product rounded to the sum's grid, ties to even. */
-static bool rounded_conv(const struct layer *l, struct sparse7_conv *c, const struct walk *w,
-                         int64_t *hi)
+static bool rounded_conv(const struct layer *l, struct sparse7_conv *c,
+                         const struct sparse7_walk *w, int64_t *hi)
 {
     const struct fixed_type *t = &l->accum_t;
     int shift = l->in_t.fraction + l->weight_t.fraction - t->fraction;
     if (t->is_signed || t->quantization != FIXED_RND_CONV || t->overflow == FIXED_WRAP ||
-        t->width > 22 || shift < 0 || shift > 30 || range_lo(w) < 0 || range_hi(w) > UINT16_MAX) {
+        t->width > 22 || shift < 0 || shift > 30 || sparse7_walk_lo(w) < 0 ||
+        sparse7_walk_hi(w) > UINT16_MAX) {
         return false;
     }
     for (uint32_t f = 0; f < l->out.channels; f++) {
         for (uint32_t k = 0; k < l->kernel_h * l->kernel_w; k++) {
             int64_t v = l->weight[(size_t)k * l->out.channels + f];
             v = v < 0 ? 0 : v; /* a negative product is clipped by itself */
-            if (v > INT16_MAX || ((v * range_hi(w)) >> shift) + 1 >= 1 << 23) {
+            if (v > INT16_MAX || ((v * sparse7_walk_hi(w)) >> shift) + 1 >= 1 << 23) {
                 return false;
             }
             size_t tap = tap_of(l, k / l->kernel_w, k % l->kernel_w);
             c->weight[f][tap] = (int16_t)v;
         }
-        if (!regrid(l->bias[f], l->bias_t.fraction, t->fraction, &c->bias[f])) {
+        if (!sparse7_walk_regrid(l->bias[f], l->bias_t.fraction, t->fraction, &c->bias[f])) {
             return false;
         }
     }
@@ -176,7 +117,7 @@ static bool rounded_conv(const struct layer *l, struct sparse7_conv *c, const st
     return true;
 }
 
-static bool plan_conv(struct walk *w, const struct layer *l, struct sparse7_conv *c,
+static bool plan_conv(struct sparse7_walk *w, const struct layer *l, struct sparse7_conv *c,
                       uint32_t filters)
 {
     if (l == NULL || l->kernel_h > 7 || l->kernel_w > 7 || l->in.channels != 1 ||
@@ -187,7 +128,7 @@ static bool plan_conv(struct walk *w, const struct layer *l, struct sparse7_conv
     bool exact =
         (c == &w->p->conv[0] || w->p->sum == SPARSE7_EXACT) && exact_conv(l, c, w, &lo, &hi);
     if (exact) {
-        w->p->halves = w->p->halves || range_hi(w) > INT16_MAX;
+        w->p->halves = w->p->halves || sparse7_walk_hi(w) > INT16_MAX;
     } else {
         lo = 0;
         if ((c == &w->p->conv[1] && w->p->sum == SPARSE7_EXACT) || !rounded_conv(l, c, w, &hi)) {
@@ -197,7 +138,7 @@ static bool plan_conv(struct walk *w, const struct layer *l, struct sparse7_conv
     w->p->sum = exact ? SPARSE7_EXACT : SPARSE7_ROUNDED;
     c->mask_slot = l->mask_slot;
     size_t stride = filters == 1 ? 1 : 16;
-    return begin_range(w, 16, stride, filters, l->accum_t.fraction, lo, hi);
+    return sparse7_walk_range(w, 16, stride, filters, l->accum_t.fraction, lo, hi);
 }
 
 /* Every product of a tap and a value of 8 bits, as the first firmware rounds and
@@ -217,24 +158,25 @@ static bool product_tables(struct sparse7_conv *c, const struct layer *l, uint32
     return true;
 }
 
-static bool plan_convs(struct walk *w)
+static bool plan_convs(struct sparse7_walk *w)
 {
     struct sparse7_plan *p = w->p;
-    bool small = range_hi(w) <= UINT8_MAX;
-    const struct layer *first = take(w, LAYER_SPARSE_CONV2D);
+    bool small = sparse7_walk_hi(w) <= UINT8_MAX;
+    const struct layer *first = sparse7_walk_take(w, LAYER_SPARSE_CONV2D);
     if (!plan_conv(w, first, &p->conv[0], 1) ||
-        !sparse7_steps_cast(&p->between, &w->range, &first->out_t) || !take_steps(w, &p->between)) {
+        !sparse7_steps_cast(&p->between, &w->range, &first->out_t) ||
+        !sparse7_walk_steps(w, &p->between)) {
         return false;
     }
-    small = small && range_hi(w) <= UINT8_MAX;
-    const struct layer *second = take(w, LAYER_SPARSE_CONV2D);
+    small = small && sparse7_walk_hi(w) <= UINT8_MAX;
+    const struct layer *second = sparse7_walk_take(w, LAYER_SPARSE_CONV2D);
     if (!plan_conv(w, second, &p->conv[1], SPARSE7_FILTERS)) {
         return false;
     }
     p->bytes = small && p->sum == SPARSE7_ROUNDED && p->conv[0].limit <= UINT8_MAX &&
                p->conv[1].limit <= UINT8_MAX;
     return sparse7_steps_cast(&p->features, &w->range, &second->out_t) &&
-           take_steps(w, &p->features) &&
+           sparse7_walk_steps(w, &p->features) &&
            (!p->bytes || (product_tables(&p->conv[0], first, 1) &&
                           product_tables(&p->conv[1], second, SPARSE7_FILTERS)));
 }
@@ -265,13 +207,13 @@ static bool plan_places(struct sparse7_plan *p, const struct layer *l)
 
 /* The sum of a place, its limit and the factor; values are never below 0 here, so
  * a sum that saturates on the way ends at the same limit. */
-static bool plan_average(struct walk *w, const struct layer *l, int64_t *hi)
+static bool plan_average(struct sparse7_walk *w, const struct layer *l, int64_t *hi)
 {
     struct sparse7_pool *q = &w->p->pool;
     const struct fixed_type *t = &l->accum_t;
     uint32_t area = l->pool_h * l->pool_w;
-    int64_t most = range_hi(w) * (area < w->p->slots ? area : w->p->slots);
-    if (range_lo(w) < 0 || w->range.fraction != t->fraction || most > INT32_MAX ||
+    int64_t most = sparse7_walk_hi(w) * (area < w->p->slots ? area : w->p->slots);
+    if (sparse7_walk_lo(w) < 0 || w->range.fraction != t->fraction || most > INT32_MAX ||
         (most > fixed_max(t) && t->overflow == FIXED_WRAP)) {
         return false;
     }
@@ -308,153 +250,23 @@ static bool plan_average(struct walk *w, const struct layer *l, int64_t *hi)
     return *hi <= INT32_MAX;
 }
 
-static bool plan_pool(struct walk *w)
+static bool plan_pool(struct sparse7_walk *w)
 {
     struct sparse7_plan *p = w->p;
-    const struct layer *l = take(w, LAYER_SPARSE_AVG_POOL2D);
+    const struct layer *l = sparse7_walk_take(w, LAYER_SPARSE_AVG_POOL2D);
     int64_t hi;
     if (l == NULL || !plan_places(p, l) || !plan_average(w, l, &hi)) {
         return false;
     }
     struct fixed_type out = l->out_t; /* the average is on its grid already */
     size_t lanes = ((size_t)4 * (p->cells + 1) + 15) / 16 * 16;
-    if (!begin_range(w, lanes, 4, SPARSE7_FILTERS, out.fraction, 0, hi) ||
-        !sparse7_steps_cast(&p->pooled, &w->range, &out) || !take_steps(w, &p->pooled)) {
+    if (!sparse7_walk_range(w, lanes, 4, SPARSE7_FILTERS, out.fraction, 0, hi) ||
+        !sparse7_steps_cast(&p->pooled, &w->range, &out) || !sparse7_walk_steps(w, &p->pooled)) {
         return false;
     }
-    const struct layer *flatten = take(w, LAYER_SPARSE_FLATTEN);
+    const struct layer *flatten = sparse7_walk_take(w, LAYER_SPARSE_FLATTEN);
     return flatten != NULL && sparse7_steps_cast(&p->pooled, &w->range, &flatten->out_t) &&
-           take_steps(w, &p->pooled);
-}
-
-/* ---- dense layers ---- */
-
-static int compare_down(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x < y) - (x > y);
-}
-
-/* The largest sum of at most `slots` places' contributions. */
-static int64_t largest_sum(int64_t *place, uint32_t places, uint32_t slots)
-{
-    qsort(place, places, sizeof *place, compare_down);
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < places && i < slots; i++) {
-        sum += place[i];
-    }
-    return sum;
-}
-
-/* Output j: its weights, and its interval into *lo, *hi. */
-static bool plan_output(struct walk *w, const struct layer *l, uint32_t j, int64_t *lo, int64_t *hi)
-{
-    struct sparse7_plan *p = w->p;
-    int64_t up[SPARSE7_CELLS] = {0}, down[SPARSE7_CELLS] = {0};
-    for (uint32_t i = 0; i < l->in.channels; i++) {
-        uint32_t cell = i / SPARSE7_FILTERS, f = i % SPARSE7_FILTERS;
-        int64_t x_lo = w->range.lo[cell * 4 + f], x_hi = w->range.hi[cell * 4 + f];
-        int32_t v;
-        if (!regrid(l->weight[(size_t)i * l->out.channels + j],
-                    l->in_t.fraction + l->weight_t.fraction, l->accum_t.fraction, &v) ||
-            v < INT16_MIN || v > INT16_MAX || x_lo < INT16_MIN || x_hi > INT16_MAX) {
-            return false;
-        }
-        p->dense1[cell][f / 2][j][f % 2] = (int16_t)v;
-        up[cell] += v < 0 ? v * x_lo : v * x_hi;
-        down[cell] -= v < 0 ? v * x_hi : v * x_lo;
-    }
-    int64_t bias = fixed_cast(l->bias[j], l->bias_t.fraction, &l->accum_t);
-    p->dense1_bias[j] = (int32_t)bias;
-    *hi = bias + largest_sum(up, p->cells, p->slots);
-    *lo = bias - largest_sum(down, p->cells, p->slots);
-    return bias >= INT32_MIN && bias <= INT32_MAX;
-}
-
-/* Sums that saturate depend on their order; sums that wrap do not. */
-static bool sums_freely(const struct fixed_type *t, int64_t lo, int64_t hi)
-{
-    return t->overflow == FIXED_WRAP || (lo >= fixed_min(t) && hi <= fixed_max(t));
-}
-
-static bool plan_dense1(struct walk *w)
-{
-    struct sparse7_plan *p = w->p;
-    const struct layer *l = take(w, LAYER_DENSE);
-    if (l == NULL || l->out.channels > SPARSE7_HIDDEN ||
-        l->in.channels != p->cells * SPARSE7_FILTERS) {
-        return false;
-    }
-    int64_t lo[SPARSE7_HIDDEN], hi[SPARSE7_HIDDEN];
-    for (uint32_t j = 0; j < l->out.channels; j++) {
-        if (!plan_output(w, l, j, &lo[j], &hi[j]) || !sums_freely(&l->accum_t, lo[j], hi[j])) {
-            return false;
-        }
-    }
-    if (!begin_range(w, 16, 16, l->out.channels, l->accum_t.fraction, 0, 0)) {
-        return false;
-    }
-    for (uint32_t j = 0; j < l->out.channels; j++) {
-        w->range.lo[j] = lo[j] < 0 ? lo[j] : 0;
-        w->range.hi[j] = hi[j] > 0 ? hi[j] : 0;
-    }
-    return sparse7_steps_cast(&p->hidden, &w->range, &l->accum_t) &&
-           sparse7_steps_cast(&p->hidden, &w->range, &l->out_t) && take_steps(w, &p->hidden);
-}
-
-static bool plan_dense2(struct walk *w)
-{
-    struct sparse7_plan *p = w->p;
-    const struct layer *l = take(w, LAYER_DENSE);
-    if (l == NULL || l->out.channels != 1 || l->in.channels > SPARSE7_HIDDEN) {
-        return false;
-    }
-    int product = l->in_t.fraction + l->weight_t.fraction;
-    int shift = product - l->accum_t.fraction;
-    p->dense2_shift = shift > 0 ? shift : 0;
-    int64_t lo = fixed_cast(l->bias[0], l->bias_t.fraction, &l->accum_t), hi = lo;
-    p->dense2_bias = (int32_t)lo;
-    if (p->dense2_shift > 30 || lo < INT32_MIN || lo > INT32_MAX ||
-        (shift > 0 && l->accum_t.quantization != FIXED_TRN)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < l->in.channels; i++) {
-        int32_t v;
-        if (!regrid(l->weight[i], product, shift > 0 ? product : l->accum_t.fraction, &v)) {
-            return false;
-        }
-        p->dense2[i] = v;
-        int64_t a = v < 0 ? v * w->range.hi[i] : v * w->range.lo[i];
-        int64_t b = v < 0 ? v * w->range.lo[i] : v * w->range.hi[i];
-        if (a < INT32_MIN || b > INT32_MAX) {
-            return false;
-        }
-        lo += a >> p->dense2_shift;
-        hi += b >> p->dense2_shift;
-    }
-    return sums_freely(&l->accum_t, lo, hi) &&
-           begin_range(w, 16, 1, 1, l->accum_t.fraction, lo, hi) &&
-           sparse7_steps_cast(&p->last, &w->range, &l->accum_t) &&
-           sparse7_steps_cast(&p->last, &w->range, &l->out_t) && take_steps(w, &p->last);
-}
-
-static bool plan_output_layer(struct walk *w)
-{
-    struct sparse7_plan *p = w->p;
-    const struct layer *l = take(w, LAYER_SIGMOID_TABLE);
-    if (l != NULL) {
-        p->has_table = true;
-        p->table_shift = l->in_t.fraction - 6;
-        for (size_t i = 0; i < MODEL_TABLE_ENTRIES; i++) {
-            p->table[i] = fixed_cast(l->table[i], l->table_t.fraction, &l->out_t);
-        }
-        if (p->table_shift < -24 || p->table_shift > 30) {
-            return false;
-        }
-    } else {
-        (void)take(w, LAYER_SIGMOID);
-    }
-    return w->next == w->end;
+           sparse7_walk_steps(w, &p->pooled);
 }
 
 /* ---- the whole ---- */
@@ -469,9 +281,8 @@ struct sparse7_plan *sparse7_plan_create(const struct model *m)
         return NULL;
     }
     memset(p, 0, sizeof *p);
-    struct walk w = {.p = p, .end = m->layer + m->n_layers};
-    bool good = plan_list(&w, m) && plan_convs(&w) && plan_pool(&w) && plan_dense1(&w) &&
-                plan_dense2(&w) && plan_output_layer(&w);
+    struct sparse7_walk w = {.p = p, .end = m->layer + m->n_layers};
+    bool good = plan_list(&w, m) && plan_convs(&w) && plan_pool(&w) && sparse7_dense_plan(&w);
     sparse7_range_fini(&w.range);
     if (!good) {
         sparse7_plan_destroy(&p);
@@ -484,9 +295,9 @@ void sparse7_plan_destroy(struct sparse7_plan **p)
     if (*p == NULL) {
         return;
     }
-    struct sparse7_steps *all[] = {&(*p)->listed, &(*p)->between, &(*p)->features,
-                                   &(*p)->pooled, &(*p)->hidden,  &(*p)->last};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    struct sparse7_steps *all[6] = {&(*p)->listed, &(*p)->between, &(*p)->features,
+                                    &(*p)->pooled, &(*p)->hidden,  &(*p)->last};
+    for (size_t i = 0; i < 6; i++) {
         sparse7_steps_fini(all[i]);
     }
     free((*p)->conv[0].product);
@@ -501,22 +312,4 @@ bool sparse7_matches(const struct model *m)
     bool matches = p != NULL;
     sparse7_plan_destroy(&p);
     return matches;
-}
-
-int64_t sparse7_finish(const struct sparse7_plan *p, int32_t x)
-{
-    if (!p->has_table) {
-        return x;
-    }
-    /* steps of 1/64, toward zero, without a division; 1024 of them around 0 */
-    int64_t step = x;
-    if (p->table_shift > 0) {
-        int64_t below = (INT64_C(1) << p->table_shift) - 1;
-        step = (step + (step < 0 ? below : 0)) >> p->table_shift;
-    } else {
-        step *= INT64_C(1) << -p->table_shift;
-    }
-    int64_t at = step + MODEL_TABLE_ENTRIES / 2;
-    at = at < 0 ? 0 : at >= MODEL_TABLE_ENTRIES ? MODEL_TABLE_ENTRIES - 1 : at;
-    return p->table[at];
 }

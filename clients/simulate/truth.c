@@ -61,11 +61,13 @@ static bool put_attribute(hid_t group, const char *name, hid_t type, hsize_t n, 
     return good;
 }
 
+/* Of variable length, which h5py gives as str. */
 static bool put_text(hid_t group, const char *name, const char *text)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
-    (void)H5Tset_size(type, strlen(text) + 1);
-    bool good = put_attribute(group, name, type, 1, text);
+    (void)H5Tset_size(type, H5T_VARIABLE);
+    (void)H5Tset_cset(type, H5T_CSET_UTF8);
+    bool good = put_attribute(group, name, type, 1, &text);
     (void)H5Tclose(type);
     return good;
 }

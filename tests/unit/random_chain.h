@@ -144,8 +144,8 @@ static inline void draw_sums(struct random_chain *r, struct layer *l, size_t wei
 static inline void add_relu(struct random_chain *r)
 {
     struct layer *l = add_layer(r, LAYER_RELU);
-    l->out_t = draw_type(r, draw_between(r, 3, 16), l->in_t.fraction - draw_between(r, -1, 9),
-                         draw_chance(r, 10));
+    int width = draw_chance(r, 85) ? draw_between(r, 3, 16) : draw_between(r, 17, 20);
+    l->out_t = draw_type(r, width, l->in_t.fraction - draw_between(r, -1, 9), draw_chance(r, 10));
 }
 
 /* Element types of one channel, or of one pixel; out_t holds them all. */
@@ -346,7 +346,7 @@ static inline void random_chain_cnn(struct random_chain *r, uint64_t seed)
             add_quantize(r, draw_chance(r, 15));
         }
         add_conv(r);
-        if (draw_chance(r, 90)) {
+        if (draw_chance(r, 80)) {
             add_relu(r);
         }
         if (draw_chance(r, 50)) {
@@ -389,8 +389,7 @@ static inline void draw_image(struct random_chain *r, int32_t *image)
 /* Runs every kernel that is usable, `windows` windows one after the other on one
  * state (what one leaves behind the next must not see), and compares all last
  * integers. Adds to matched[] for each row of kernel_table. */
-static inline void random_chain_judge(struct random_chain *r, uint32_t windows,
-                                        uint32_t *matched)
+static inline void random_chain_judge(struct random_chain *r, uint32_t windows, uint32_t *matched)
 {
     struct model *m = &r->model;
     struct error err = {0};
@@ -440,8 +439,7 @@ static inline void random_chain_judge(struct random_chain *r, uint32_t windows,
 
 /* Every kernel that this processor can run and whose name ends so must have
  * matched at least `least` networks: else the test has judged nothing. */
-static inline void random_chain_enough(const uint32_t *matched, const char *ending,
-                                         uint32_t least)
+static inline void random_chain_enough(const uint32_t *matched, const char *ending, uint32_t least)
 {
     for (size_t k = 0; kernel_table[k]->name != NULL; k++) {
         const char *end = strrchr(kernel_table[k]->name, '-');

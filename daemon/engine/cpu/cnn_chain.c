@@ -208,13 +208,13 @@ static bool choose_pairs(const struct layer *l, struct dense_range x, struct cnn
 {
     size_t n = (size_t)l->kernel_h * l->kernel_w * l->in.channels * l->out.channels;
     s->pairs = dense_cast_fits(x, 16) || (x.low >= 0 && x.high <= UINT16_MAX);
-    s->offset = dense_cast_fits(x, 16) ? 0 : 1U << 15;
     for (size_t i = 0; i < n; i++) {
         if (l->weight[i] > INT32_MAX || l->weight[i] < -INT32_MAX) {
             return false;
         }
         s->pairs = s->pairs && l->weight[i] <= INT16_MAX && l->weight[i] >= INT16_MIN;
     }
+    s->offset = s->pairs && !dense_cast_fits(x, 16) ? 1U << 15 : 0;
     s->row_steps = s->pairs ? (l->kernel_h + 1) / 2 : l->kernel_h;
     return dense_cast_fits(x, 32);
 }

@@ -1,3 +1,6 @@
+/* A kernel's batches are its offload's slots. One of them may be filling; `n_out` are at the
+ * card. What a batch carries is told by its entries, which stay here when a card and its
+ * memory go. */
 #include "engine/cards.h"
 
 #include <stdlib.h>
@@ -30,7 +33,7 @@ struct cards {
     struct monitor *monitor;
     cards_answer *answer;
     void *user;
-    uint32_t n, next; /* `next`: where the search for a free slot begins */
+    uint32_t n, next; /* `next`: where the search for room begins */
     struct card card[MONITOR_MAX_CARDS];
 };
 
@@ -120,32 +123,32 @@ static bool full(const struct card *card)
     return card->batch[card->filling].n == offload_batch_windows(card->offload);
 }
 
-static void launch(struct card *card, uint64_t now_ns)
+static void launch(struct cards *c, struct card *card, uint64_t now_ns)
 {
     struct batch *b = &card->batch[card->filling];
     offload_submit(card->offload, card->filling, b->n, now_ns);
     b->out = true;
     card->n_out++;
     card->filling = NONE;
+    c->next = (uint32_t)(card - c->card + 1) % c->n;
 }
 
-/* A card of this model with room, or NULL. A batch that became full is launched. */
+/* The card of this model with the fewest batches out that has room, or NULL; `up`: one is.
+ * Cards take turns where they are even. */
 static struct card *find_room(struct cards *c, uint32_t model, bool *up)
 {
+    struct card *best = NULL;
     for (uint32_t k = 0; k < c->n; k++) {
         struct card *card = &c->card[(c->next + k) % c->n];
-        if (card->model != model)
+        if (card->model != model || atomic_load(&card->monitor->state) != FPGA_STATE_up)
             continue;
-        if (card->filling == NONE) {
+        *up = true;
+        if (card->filling == NONE)
             card->filling = offload_slot(card->offload);
-            *up |= atomic_load(&card->monitor->state) == FPGA_STATE_up;
-        }
-        if (card->filling != NONE) {
-            c->next = (c->next + k) % c->n;
-            return card;
-        }
+        if (card->filling != NONE && (best == NULL || card->n_out < best->n_out))
+            best = card;
     }
-    return NULL;
+    return best;
 }
 
 bool cards_put(struct cards *c, struct event *ev, uint32_t i, uint64_t now_ns,
@@ -160,10 +163,8 @@ bool cards_put(struct cards *c, struct event *ev, uint32_t i, uint64_t now_ns,
     struct batch *b = &card->batch[card->filling];
     offload_put(card->offload, card->filling, b->n, &ev->window[i]);
     b->entry[b->n++] = (struct entry){ev, i};
-    if (full(card)) {
-        launch(card, now_ns);
-        c->next++;
-    }
+    if (full(card))
+        launch(c, card, now_ns);
     return true;
 }
 
@@ -226,8 +227,8 @@ void cards_tick(struct cards *c, uint64_t now_ns)
         if (atomic_load(&card->monitor->state) != FPGA_STATE_up) {
             give_up(c, i, &card->batch[card->filling]);
             card->filling = NONE;
-        } else if (card->n_out == 0 && card->batch[card->filling].n > 0) {
-            launch(card, now_ns);
+        } else if (card->n_out < offload_units(card->offload) && card->batch[card->filling].n > 0) {
+            launch(c, card, now_ns);
         }
     }
 }

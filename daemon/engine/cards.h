@@ -1,7 +1,8 @@
 /* cards: the windows that are out. Every model with an xclbin has its kernel on every
  * configured card (engine/xrt/offload.h); windows gather in a batch of that kernel and are
- * launched together: at once if the card has nothing to do, else when it has, so that a
- * busy card gets full batches and an idle one does not wait.
+ * launched together: at once if a compute unit has nothing to do, else when one has, so that
+ * a busy card gets full batches and an idle one does not wait. Of several cards the one with
+ * the fewest batches out gathers.
  *
  *     cards_put --> batch being filled --cards_tick--> out --cards_tick--> answer
  *                                                       |

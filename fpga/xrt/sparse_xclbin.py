@@ -139,7 +139,8 @@ def main() -> None:
         return
     output = args.output or args.kernel.with_name(f"{info['kernel_name']}.xclbin")
     output.write_bytes(container(info, args.units))
-    print(f"{output}: {info['kernel_name']} of model {info['model_name']}, {args.units} units, "
+    units = f"{args.units} compute unit{'s' if args.units > 1 else ''}"
+    print(f"{output}: {info['kernel_name']} of model {info['model_name']}, {units}, "
           f"sha256 {info['model_sha256'][:8]}")
 
 

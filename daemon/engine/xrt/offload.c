@@ -38,6 +38,7 @@ struct offload {
     uint64_t next_start_ns; /* while down */
     uint64_t backoff_ns;
     uint64_t next_look_ns;
+    bool gone; /* while down: the last process is reaped */
     uint32_t next_tag;
     struct slot slot[SHARED_SLOTS];
 };
@@ -51,22 +52,32 @@ static void go(struct offload *o, enum fpga_state state, uint64_t now_ns)
     atomic_store_explicit(&o->monitor->state, (uint32_t)state, memory_order_relaxed);
 }
 
+/* What the process said before it was refused, else what the cause means. */
+static const char *reason(const struct offload *o, enum fpga_down cause,
+                          char text[SHARED_TEXT_BYTES])
+{
+    const struct shared *s = o->process.shared;
+    if (cause != FPGA_DOWN_refused || s == NULL ||
+        atomic_load_explicit(&s->process, memory_order_acquire) != PROCESS_REFUSED)
+        return monitor_fpga_down_help(cause);
+    (void)snprintf(text, SHARED_TEXT_BYTES, "%.*s", SHARED_TEXT_BYTES - 1, s->error);
+    return text;
+}
+
 static void down(struct offload *o, enum fpga_down cause, uint64_t now_ns)
 {
+    char text[SHARED_TEXT_BYTES];
     bool trusted = o->state == FPGA_STATE_up && now_ns - o->since_ns >= TRUSTED_NS;
     o->backoff_ns = trusted ? o->settings->restart_ns : o->backoff_ns;
     counter_add(&o->monitor->down[cause], 1);
     log_warn("fpga %u (%s): %s; on the CPU until it has proved itself, next start in %.1f s",
-             o->start.device, o->xclbin.kernel,
-             cause == FPGA_DOWN_refused && o->process.shared != NULL &&
-                     o->process.shared->error[0] != '\0'
-                 ? o->process.shared->error
-                 : monitor_fpga_down_help(cause),
+             o->start.device, o->xclbin.kernel, reason(o, cause, text),
              (double)o->backoff_ns / 1e9);
     for (uint32_t i = 0; i < SHARED_SLOTS; i++)
         o->slot[i].use = o->slot[i].use == SLOT_OUT ? SLOT_LOST : SLOT_FREE;
     process_kill(&o->process);
     o->next_start_ns = now_ns + o->backoff_ns;
+    o->next_look_ns = now_ns;
     o->backoff_ns = o->backoff_ns * 2 < MAX_BACKOFF_NS ? o->backoff_ns * 2 : MAX_BACKOFF_NS;
     go(o, FPGA_STATE_down, now_ns);
 }
@@ -75,6 +86,7 @@ static void start(struct offload *o, uint64_t now_ns)
 {
     struct error err = {0};
     counter_add(&o->monitor->starts, 1);
+    o->gone = false;
     if (process_start(&o->process, &o->start, &err)) {
         go(o, FPGA_STATE_starting, now_ns);
     } else {
@@ -92,8 +104,8 @@ static uint32_t batch_state(const struct offload *o, int slot)
 
 static uint32_t test_windows(const struct offload *o)
 {
-    uint64_t room = o->process.shared->batch_windows;
-    return o->test.n < room ? o->test.n : (uint32_t)room;
+    uint32_t room = offload_batch_windows(o);
+    return o->test.n < room ? o->test.n : room;
 }
 
 static void begin_test(struct offload *o, uint64_t now_ns)
@@ -110,7 +122,7 @@ static bool test_is_right(struct offload *o)
 {
     int64_t raw[MODEL_MAX_OUTPUTS];
     const struct xclbin *x = &o->xclbin;
-    const uint8_t *results = shared_results(o->process.shared, 0);
+    const uint8_t *results = shared_results(o->process.shared, &o->start.layout, 0);
     for (uint32_t i = 0; i < o->slot[0].n_windows; i++) {
         const uint8_t *from = results + (size_t)i * x->result_bytes;
         if (!record_result(x, from, o->slot[0].tag + i, raw) ||
@@ -159,45 +171,61 @@ static uint64_t limit_ns(const struct offload *o)
     return o->state == FPGA_STATE_testing ? o->settings->start_limit_ns : o->settings->deadline_ns;
 }
 
+/* Whether a batch is back; anything else that stands there is not. */
+static bool is_back(const struct offload *o, int slot)
+{
+    uint32_t state = batch_state(o, slot);
+    return state == BATCH_DONE || state == BATCH_FAILED;
+}
+
 static bool is_late(const struct offload *o, uint64_t now_ns)
 {
     for (int i = 0; i < SHARED_SLOTS; i++) {
         if (o->slot[i].use == SLOT_OUT && now_ns - o->slot[i].submitted_ns > limit_ns(o) &&
-            batch_state(o, i) == BATCH_SUBMITTED)
+            !is_back(o, i))
             return true;
     }
     return false;
 }
 
+/* Now and then: whether the process is there. */
+static bool look(struct offload *o, uint64_t now_ns)
+{
+    if (now_ns < o->next_look_ns)
+        return true;
+    o->next_look_ns = now_ns + LOOK_NS;
+    return !process_gone(&o->process);
+}
+
+static void tick_down(struct offload *o, uint64_t now_ns)
+{
+    /* A process in a driver's hands may outlive its SIGKILL; there is never a second one. */
+    if (!look(o, now_ns))
+        o->gone = true;
+    if (o->gone && now_ns >= o->next_start_ns)
+        start(o, now_ns);
+}
+
 void offload_tick(struct offload *o, uint64_t now_ns)
 {
     if (o->state == FPGA_STATE_down) {
-        if (now_ns >= o->next_start_ns && process_gone(&o->process))
-            start(o, now_ns);
-        return;
-    }
-    if (is_late(o, now_ns)) {
+        tick_down(o, now_ns);
+    } else if (is_late(o, now_ns)) {
         down(o, FPGA_DOWN_late, now_ns);
-        return;
-    }
-    if (now_ns >= o->next_look_ns) {
-        o->next_look_ns = now_ns + LOOK_NS;
-        if (process_gone(&o->process)) {
-            bool refused = atomic_load(&o->process.shared->process) == PROCESS_REFUSED;
-            down(o, refused ? FPGA_DOWN_refused : FPGA_DOWN_died, now_ns);
-            return;
-        }
-    }
-    if (o->state == FPGA_STATE_starting)
+    } else if (!look(o, now_ns)) {
+        bool refused = atomic_load(&o->process.shared->process) == PROCESS_REFUSED;
+        down(o, refused ? FPGA_DOWN_refused : FPGA_DOWN_died, now_ns);
+    } else if (o->state == FPGA_STATE_starting) {
         look_at_start(o, now_ns);
-    else if (o->state == FPGA_STATE_testing)
+    } else if (o->state == FPGA_STATE_testing) {
         look_at_test(o, now_ns);
+    }
 }
 
 uint64_t offload_next_ns(const struct offload *o)
 {
     if (o->state == FPGA_STATE_down)
-        return o->next_start_ns;
+        return o->gone ? o->next_start_ns : o->next_look_ns;
     uint64_t next = o->next_look_ns;
     for (int i = 0; i < SHARED_SLOTS; i++) {
         uint64_t late = o->slot[i].submitted_ns + limit_ns(o) + 1;
@@ -218,6 +246,11 @@ int offload_slot(const struct offload *o)
     return -1;
 }
 
+uint32_t offload_units(const struct offload *o)
+{
+    return o->xclbin.n_units;
+}
+
 uint32_t offload_batch_windows(const struct offload *o)
 {
     return (uint32_t)o->start.layout.batch_windows;
@@ -227,7 +260,7 @@ void offload_put(struct offload *o, int slot, uint32_t i, const struct window *w
 {
     o->slot[slot].use = SLOT_FILLING;
     record_window(&o->xclbin, w,
-                  shared_windows(o->process.shared, (uint32_t)slot) +
+                  shared_windows(o->process.shared, &o->start.layout, (uint32_t)slot) +
                       (size_t)i * o->xclbin.window_bytes);
 }
 
@@ -262,7 +295,7 @@ enum offload_outcome offload_poll(struct offload *o, int slot, uint64_t now_ns)
 bool offload_result(struct offload *o, int slot, uint32_t i, int64_t *raw)
 {
     return record_result(&o->xclbin,
-                         shared_results(o->process.shared, (uint32_t)slot) +
+                         shared_results(o->process.shared, &o->start.layout, (uint32_t)slot) +
                              (size_t)i * o->xclbin.result_bytes,
                          o->slot[slot].tag + i, raw);
 }
@@ -333,8 +366,7 @@ struct offload *offload_create(const struct fpga_settings *settings,
         .kernel = o->xclbin.kernel,
         .device_command = model->device_command,
         .device = device,
-        .layout = {.version = SHARED_VERSION,
-                   .n_slots = settings->batches,
+        .layout = {.n_slots = settings->batches,
                    .window_bytes = o->xclbin.window_bytes,
                    .result_bytes = o->xclbin.result_bytes,
                    .batch_windows = settings->batch_windows},

@@ -59,6 +59,9 @@ uint64_t offload_next_ns(const struct offload *o);
 /* A free slot of a card that is up, or -1. */
 int offload_slot(const struct offload *o);
 
+/* Launches that it runs at a time. */
+uint32_t offload_units(const struct offload *o);
+
 /* Windows a slot has room for. */
 uint32_t offload_batch_windows(const struct offload *o);
 

@@ -1,12 +1,15 @@
+/* The memory and both eventfds are made anew for each start, given to the child at fixed
+ * numbers, and let go of when its end is asked for. */
 #include "engine/xrt/process.h"
+
+#include "engine/xrt/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -24,31 +27,35 @@ static int out_of_the_way(int fd)
 static bool make_memory(struct process *p, const struct process_settings *s, int *memory_fd)
 {
     p->bytes = shared_bytes(&s->layout);
-    int fd = memfd_create("sparsed-xrt", MFD_CLOEXEC);
+    int fd = memfd_create("sparsed-xrt", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     *memory_fd = fd >= 0 ? out_of_the_way(fd) : -1;
     if (fd >= 0)
         (void)close(fd);
-    if (*memory_fd < 0 || ftruncate(*memory_fd, (off_t)p->bytes) != 0)
+    /* Sealed: reading what the process has cut off would end the daemon. */
+    if (*memory_fd < 0 || ftruncate(*memory_fd, (off_t)p->bytes) != 0 ||
+        fcntl(*memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
         return false;
     void *map = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *memory_fd, 0);
     if (map == MAP_FAILED)
         return false;
     p->shared = map;
-    p->shared->version = s->layout.version;
-    p->shared->n_slots = s->layout.n_slots;
-    p->shared->window_bytes = s->layout.window_bytes;
-    p->shared->result_bytes = s->layout.result_bytes;
-    p->shared->batch_windows = s->layout.batch_windows;
+    p->shared->version = SHARED_VERSION;
+    p->shared->layout = s->layout;
     return true;
 }
 
 static int spawn(struct process *p, const struct process_settings *s, int memory_fd, int done_fd)
 {
-    char device[16];
+    char device[16], parent[16];
     (void)snprintf(device, sizeof device, "%" PRIu32, s->device);
-    char *argv[] = {(char *)(uintptr_t)s->program,        (char *)(uintptr_t)s->xclbin,
-                    (char *)(uintptr_t)s->kernel,         device,
-                    (char *)(uintptr_t)s->device_command, NULL};
+    (void)snprintf(parent, sizeof parent, "%d", (int)getpid());
+    char *argv[] = {(char *)(uintptr_t)s->program,
+                    (char *)(uintptr_t)s->xclbin,
+                    (char *)(uintptr_t)s->kernel,
+                    device,
+                    (char *)(uintptr_t)s->device_command,
+                    parent,
+                    NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -59,6 +66,8 @@ static int spawn(struct process *p, const struct process_settings *s, int memory
     (void)posix_spawn_file_actions_adddup2(&actions, memory_fd, SHARED_FD_MEMORY);
     (void)posix_spawn_file_actions_adddup2(&actions, p->work_fd, SHARED_FD_WORK);
     (void)posix_spawn_file_actions_adddup2(&actions, done_fd, SHARED_FD_DONE);
+    /* HDF5 opens files that survive an exec; a card has no business with them. */
+    (void)posix_spawn_file_actions_addclosefrom_np(&actions, SHARED_FD_DONE + 1);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &all);
@@ -118,21 +127,13 @@ void process_kill(struct process *p)
     let_go(p);
 }
 
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *where)
-{
-    (void)s, (void)type, (void)where;
-    return remove(path);
-}
-
 bool process_gone(struct process *p)
 {
     if (p->pid == 0)
         return true;
     if (waitpid(p->pid, NULL, WNOHANG) == 0)
         return false;
-    char folder[SHARED_FOLDER_BYTES];
-    shared_folder(p->pid, folder);
-    (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(p->pid);
     p->pid = 0;
     return true;
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct process {
     pid_t pid;             /* 0: none */
@@ -23,8 +24,8 @@ struct process_settings {
     const char *program; /* sparsed-xrt */
     const char *xclbin, *kernel, *device_command;
     uint32_t device;
-    struct shared layout; /* version, slots and sizes */
-    int done_fd;          /* borrowed */
+    struct shared_layout layout;
+    int done_fd; /* borrowed */
 };
 
 /* Makes the shared memory and starts the process. */

@@ -14,10 +14,8 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <sys/types.h>
 
-enum { SHARED_VERSION = 1, SHARED_SLOTS = 8, SHARED_PAGE = 4096, SHARED_TEXT_BYTES = 256 };
+enum { SHARED_VERSION = 2, SHARED_SLOTS = 8, SHARED_PAGE = 4096, SHARED_TEXT_BYTES = 256 };
 
 /* Descriptors as the process inherits them. */
 enum { SHARED_FD_MEMORY = 3, SHARED_FD_WORK = 4, SHARED_FD_DONE = 5 };
@@ -31,52 +29,54 @@ struct shared_batch {
     uint64_t started_ns, done_ns; /* monotonic: handed to XRT; seen done */
 };
 
-struct shared {
-    uint32_t version, n_slots;
+/* Where things lie. The daemon keeps its own and does not read the one in the memory, which
+ * a process gone astray may have written to. */
+struct shared_layout {
+    uint32_t n_slots;
     uint64_t window_bytes, result_bytes; /* of one window */
     uint64_t batch_windows;              /* windows a slot has room for */
-    _Atomic uint32_t process;            /* enum shared_process_state */
-    char error[SHARED_TEXT_BYTES];       /* why it is PROCESS_REFUSED */
-    struct shared_batch batch[SHARED_SLOTS];
 };
 
-/* Where the process `pid` keeps what an emulated card needs; whoever sees it end removes it. */
-enum { SHARED_FOLDER_BYTES = 64 };
-static inline void shared_folder(pid_t pid, char folder[SHARED_FOLDER_BYTES])
-{
-    (void)snprintf(folder, SHARED_FOLDER_BYTES, "/tmp/sparsed-xrt-%d", (int)pid);
-}
+struct shared {
+    uint32_t version;
+    struct shared_layout layout;   /* for the process */
+    _Atomic uint32_t process;      /* enum shared_process_state */
+    char error[SHARED_TEXT_BYTES]; /* why it is PROCESS_REFUSED */
+    struct shared_batch batch[SHARED_SLOTS];
+};
 
 static inline uint64_t shared_round(uint64_t bytes)
 {
     return (bytes + SHARED_PAGE - 1) / SHARED_PAGE * SHARED_PAGE;
 }
 
-static inline uint64_t shared_windows_bytes(const struct shared *s)
+static inline uint64_t shared_windows_bytes(const struct shared_layout *l)
 {
-    return shared_round(s->window_bytes * s->batch_windows);
+    return shared_round(l->window_bytes * l->batch_windows);
 }
 
-static inline uint64_t shared_results_bytes(const struct shared *s)
+static inline uint64_t shared_results_bytes(const struct shared_layout *l)
 {
-    return shared_round(s->result_bytes * s->batch_windows);
+    return shared_round(l->result_bytes * l->batch_windows);
 }
 
-static inline uint64_t shared_bytes(const struct shared *s)
+static inline uint64_t shared_bytes(const struct shared_layout *l)
 {
-    return shared_round(sizeof *s) +
-           s->n_slots * (shared_windows_bytes(s) + shared_results_bytes(s));
+    return shared_round(sizeof(struct shared)) +
+           l->n_slots * (shared_windows_bytes(l) + shared_results_bytes(l));
 }
 
-static inline uint8_t *shared_windows(struct shared *s, uint32_t slot)
+static inline uint8_t *shared_windows(struct shared *s, const struct shared_layout *l,
+                                      uint32_t slot)
 {
-    return (uint8_t *)s + shared_round(sizeof *s) + slot * shared_windows_bytes(s);
+    return (uint8_t *)s + shared_round(sizeof *s) + slot * shared_windows_bytes(l);
 }
 
-static inline uint8_t *shared_results(struct shared *s, uint32_t slot)
+static inline uint8_t *shared_results(struct shared *s, const struct shared_layout *l,
+                                      uint32_t slot)
 {
-    return (uint8_t *)s + shared_round(sizeof *s) + s->n_slots * shared_windows_bytes(s) +
-           slot * shared_results_bytes(s);
+    return (uint8_t *)s + shared_round(sizeof *s) + l->n_slots * shared_windows_bytes(l) +
+           slot * shared_results_bytes(l);
 }
 
 #endif

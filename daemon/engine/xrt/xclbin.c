@@ -17,16 +17,25 @@
 enum {
     AT_LENGTH = 304, /* u64: of the whole file */
     AT_MODE = 332,   /* u16 */
+    AT_PLATFORM = 352,
+    PLATFORM_BYTES = 64,
     AT_SECTIONS = 448,
     HEADER_BYTES = 456,
     SECTION_BYTES = 40,
     AT_SECTION_OFFSET = 24,
     AT_SECTION_SIZE = 32,
     MAX_SECTIONS = 1024,
+    AT_UNITS = 8, /* in IP_LAYOUT, after i32 how many */
+    UNIT_BYTES = 80,
+    AT_UNIT_NAME = 16, /* "kernel:instance" */
+    UNIT_NAME_BYTES = 64,
 };
 enum { EMBEDDED_METADATA = 2, IP_LAYOUT = 8, USER_METADATA = 16 };
 enum { MODE_FLAT = 0, MODE_PR = 1, MODE_HW_EMU = 4 };
 enum { MAX_RECORD_BYTES = 1 << 20 };
+
+/* What sparse-xclbin writes; another platform's emulation needs another device process. */
+static const char emulated_platform[] = "sparsed_emulation";
 
 struct file {
     const char *path;
@@ -62,21 +71,47 @@ static bool check_header(const struct file *f, struct xclbin *x, struct error *e
     if (sections > MAX_SECTIONS || HEADER_BYTES + sections * SECTION_BYTES > f->bytes)
         return refuse(f, err, "its table of sections lies outside of it");
     x->emulation = mode == MODE_HW_EMU;
+    const char *platform = (const char *)f->data + AT_PLATFORM;
+    if (x->emulation && strncmp(platform, emulated_platform, PLATFORM_BYTES) != 0)
+        return error_set(err, ERROR_CONFIG, "%s: emulation of platform \"%.*s\": must be %s",
+                         f->path, PLATFORM_BYTES, platform, emulated_platform);
     return true;
 }
 
-/* The section of this kind, or NULL: there is none, or it lies outside of the file. */
+/* The section of this kind, or NULL, 0 bytes: there is none, or it lies outside of the file. */
 static const char *section(const struct file *f, uint32_t kind, uint64_t *bytes)
 {
     uint64_t n = number(f, AT_SECTIONS, 4);
+    *bytes = 0;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t at = HEADER_BYTES + i * SECTION_BYTES;
         uint64_t offset = number(f, at + AT_SECTION_OFFSET, 8);
-        *bytes = number(f, at + AT_SECTION_SIZE, 8);
-        if (number(f, at, 4) == kind && offset <= f->bytes && *bytes <= f->bytes - offset)
+        uint64_t size = number(f, at + AT_SECTION_SIZE, 8);
+        if (number(f, at, 4) == kind && offset <= f->bytes && size <= f->bytes - offset) {
+            *bytes = size;
             return (const char *)f->data + offset;
+        }
     }
     return NULL;
+}
+
+/* The kernel's compute units; other kernels may be in it too. */
+static bool count_units(const struct file *f, struct xclbin *x, struct error *err)
+{
+    uint64_t bytes, length = strlen(x->kernel);
+    const char *units = section(f, IP_LAYOUT, &bytes);
+    int32_t n = 0;
+    if (units != NULL && bytes >= AT_UNITS)
+        memcpy(&n, units, sizeof n);
+    if (n < 0 || (uint64_t)n * UNIT_BYTES + AT_UNITS > bytes)
+        return refuse(f, err, "its list of compute units is cut short");
+    for (int32_t i = 0; i < n; i++) {
+        const char *name = units + AT_UNITS + (size_t)i * UNIT_BYTES + AT_UNIT_NAME;
+        x->n_units += length < UNIT_NAME_BYTES && strncmp(name, x->kernel, length) == 0 &&
+                      name[length] == ':';
+    }
+    return x->n_units > 0 || error_set(err, ERROR_CONFIG, "%s: no compute unit of kernel %s in it",
+                                       f->path, x->kernel);
 }
 
 static bool text(const json_t *o, const char *key, char *to, size_t bytes)
@@ -129,6 +164,12 @@ static bool read_metadata(const json_t *o, struct xclbin *x, const char **missin
     return form <= 1;
 }
 
+static bool places_fit(const struct xclbin *x)
+{
+    uint32_t most = x->place_bytes == 1 ? 1U << 8 : 1U << 16;
+    return (x->place_bytes == 1 || x->place_bytes == 2) && x->height <= most && x->width <= most;
+}
+
 /* What packing and reading of records relies on. */
 static bool consistent(const struct xclbin *x)
 {
@@ -136,7 +177,7 @@ static bool consistent(const struct xclbin *x)
     uint64_t image = (uint64_t)x->height * x->width * x->pixel_bytes;
     uint64_t place = x->form == KERNEL_LIST ? (uint64_t)2 * x->place_bytes : 0;
     return (x->value_bytes == 2 || x->value_bytes == 4) &&
-           (x->form == KERNEL_IMAGE || x->place_bytes == 1 || x->place_bytes == 2) &&
+           (x->form == KERNEL_IMAGE || places_fit(x)) &&
            x->pixel_bytes >= place + (uint64_t)x->channels * x->value_bytes &&
            (x->form == KERNEL_LIST ? list : image) <= x->window_bytes &&
            (x->raw_bytes == 4 || x->raw_bytes == 8) &&
@@ -160,7 +201,7 @@ static bool check(const struct file *f, struct xclbin *x, struct error *err)
     bool good = read_metadata(o, x, &missing) ||
                 error_set(err, ERROR_CONFIG, "%s: user metadata: no usable %s", f->path, missing);
     json_decref(o);
-    return good &&
+    return good && count_units(f, x, err) &&
            (consistent(x) || refuse(f, err, "user metadata: its sizes do not fit each other"));
 }
 

@@ -22,6 +22,7 @@ struct xclbin {
     char kernel[64];
     char model_sha256[65]; /* lower-case hexadecimal */
     bool emulation;        /* made for hardware emulation, not for a card */
+    uint32_t n_units;      /* compute units: launches it runs at a time */
     enum kernel_form form;
     uint32_t height, width, channels;
     uint32_t n_slots; /* pixels a list may hold */
@@ -29,8 +30,9 @@ struct xclbin {
     uint32_t n_outputs, raw_bytes, result_bytes;
 };
 
-/* Errors (CONFIG), naming the file: unreadable, no xclbin, truncated, no kernel or no user
- * metadata in it, figures that do not fit each other. */
+/* Errors (CONFIG), naming the file: unreadable, no xclbin, truncated, of a mode or platform
+ * that nothing here runs, no kernel or no user metadata in it, figures that do not fit each
+ * other. */
 bool xclbin_read(const char *path, struct xclbin *x, struct error *err);
 
 /* Whether it was made from this model, and for emulation where `emulation` is asked for.

@@ -1,6 +1,6 @@
 #include "engine/xrt/card/emulation.h"
 
-#include "engine/xrt/shared.h"
+#include "engine/xrt/folder.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { PACKET_BYTES = 0x10000 };
 
-static char folder[SHARED_FOLDER_BYTES]; /* empty: none */
-static pid_t device;
+static char folder[FOLDER_BYTES];    /* empty: none */
+static volatile sig_atomic_t device; /* its process; 0: none */
+static void (*device_ended)(int status);
 
 /* The library sleeps for 10 s at its first command and for 1 s at each wait, for
  * simulators that take that long to start. Ours does not; in emulation its sleep is
@@ -67,9 +67,9 @@ static bool library_folder(char *path, size_t bytes)
 
 static bool set_environment(struct error *err)
 {
-    char library[PATH_MAX], path[SHARED_FOLDER_BYTES + 16];
-    shared_folder(getpid(), folder);
-    if (mkdir(folder, 0700) != 0) {
+    char library[PATH_MAX], path[FOLDER_BYTES + 16];
+    folder_name(getpid(), folder);
+    if (!folder_make(getpid())) {
         (void)error_set(err, ERROR_SYSTEM, "%s: %s", folder, strerror(errno));
         folder[0] = '\0';
         return false;
@@ -84,29 +84,58 @@ static bool set_environment(struct error *err)
     return good || error_set(err, ERROR_SYSTEM, "%s: cannot be prepared for the emulation", folder);
 }
 
-bool emulation_start(const char *command, struct error *err)
+/* A signal handler: nothing here waits or allocates. */
+static void on_child(int number)
+{
+    (void)number;
+    int status, why = errno;
+    if (device > 0 && waitpid((pid_t)device, &status, WNOHANG) == (pid_t)device) {
+        device = 0;
+        device_ended(status);
+    }
+    errno = why;
+}
+
+static _Noreturn void become_device(const char *command)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setpgid(0, 0);
+    char *run = NULL; /* exec: the shell becomes the device, and so is what is ended */
+    if (asprintf(&run, "exec %s", command) >= 0)
+        (void)execl("/bin/sh", "sh", "-c", run, (char *)NULL);
+    _exit(127);
+}
+
+bool emulation_start(const char *command, void (*ended)(int status), struct error *err)
 {
     if (!set_environment(err))
         return false;
-    device = fork();
-    if (device < 0)
-        return error_set(err, ERROR_SYSTEM, "cannot start the device process: %s", strerror(errno));
-    if (device == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)setpgid(0, 0);
-        char *run = NULL; /* exec: the shell becomes the device, and so is what is ended */
-        if (asprintf(&run, "exec %s", command) >= 0)
-            (void)execl("/bin/sh", "sh", "-c", run, (char *)NULL);
-        _exit(127);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    device_ended = ended;
+    (void)sigaction(SIGCHLD, &(struct sigaction){.sa_handler = on_child, .sa_flags = SA_RESTART},
+                    NULL);
+    (void)sigprocmask(SIG_BLOCK, &child, NULL); /* not before `device` is known */
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)sigprocmask(SIG_UNBLOCK, &child, NULL);
+        become_device(command);
     }
-    return true;
+    device = pid > 0 ? (sig_atomic_t)pid : 0;
+    (void)sigprocmask(SIG_UNBLOCK, &child, NULL);
+    return pid > 0 ||
+           error_set(err, ERROR_SYSTEM, "cannot start the device process: %s", strerror(errno));
 }
 
 void emulation_stop(void)
 {
+    (void)signal(SIGCHLD, SIG_DFL);
     if (device > 0) {
-        (void)kill(device, SIGKILL);
-        (void)waitpid(device, NULL, 0);
+        (void)kill((pid_t)device, SIGKILL);
+        (void)waitpid((pid_t)device, NULL, 0);
         device = 0;
     }
+    if (folder[0] != '\0')
+        folder_remove(getpid());
 }

@@ -10,11 +10,11 @@
 #include <stdbool.h>
 
 /* Sets the environment that XRT reads and starts `command` (by the shell) as the card.
- * Call it before anything of XRT. */
-bool emulation_start(const char *command, struct error *err);
+ * Call it before anything of XRT. `ended` is called, in a signal handler, when the device
+ * process ends by itself, with its wait status: XRT would spin for ever. */
+bool emulation_start(const char *command, void (*ended)(int status), struct error *err);
 
-/* Ends the device process. Safe to call at any time. The folder (shared_folder) is removed
- * by sparsed, which is there also when this process was killed. */
+/* Ends the device process and removes the folder (folder.h). Safe to call at any time. */
 void emulation_stop(void);
 
 #endif

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@
 #define SPIN_NS  (50 * NS_PER_US)
 #define NAP_NS   (20 * NS_PER_US)
 #define SLEEP_MS 1000
+/* From being told to end until ended, however the library hangs. */
+#define END_LIMIT_S 2
 
 static volatile sig_atomic_t told_to_end;
 
@@ -34,6 +37,7 @@ static void on_signal(int number)
 {
     (void)number;
     told_to_end = 1;
+    (void)alarm(END_LIMIT_S);
 }
 
 static struct shared *map_shared(void)
@@ -44,8 +48,9 @@ static struct shared *map_shared(void)
     void *map =
         mmap(NULL, (size_t)s.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD_MEMORY, 0);
     struct shared *shared = map != MAP_FAILED ? map : NULL;
-    return shared != NULL && shared->version == SHARED_VERSION && shared->n_slots <= SHARED_SLOTS &&
-                   (off_t)shared_bytes(shared) <= s.st_size
+    return shared != NULL && shared->version == SHARED_VERSION &&
+                   shared->layout.n_slots <= SHARED_SLOTS &&
+                   (off_t)shared_bytes(&shared->layout) <= s.st_size
                ? shared
                : NULL;
 }
@@ -92,15 +97,15 @@ static bool is_under_way(const struct under_way *u, uint32_t slot)
 
 static bool start_submitted(struct shared *s, struct card *card, struct under_way *u)
 {
-    for (uint32_t i = 0; i < s->n_slots; i++) {
+    for (uint32_t i = 0; i < s->layout.n_slots; i++) {
         struct shared_batch *b = &s->batch[i];
         if (state_of(b) != BATCH_SUBMITTED || is_under_way(u, i))
             continue;
-        uint64_t bytes = b->n_windows * s->window_bytes;
-        if (b->n_windows == 0 || b->n_windows > s->batch_windows)
+        uint64_t bytes = b->n_windows * s->layout.window_bytes;
+        if (b->n_windows == 0 || b->n_windows > s->layout.batch_windows)
             return false;
         b->started_ns = clock_monotonic_ns();
-        memcpy(card_windows(card, i), shared_windows(s, i), bytes);
+        memcpy(card_windows(card, i), shared_windows(s, &s->layout, i), bytes);
         if (!card_start(card, i, bytes, b->n_windows, b->tag))
             return false;
         u->slot[u->n++] = i;
@@ -113,11 +118,11 @@ static bool collect(struct shared *s, struct card *card, struct under_way *u, bo
     for (uint32_t k = 0; k < u->n; k++) {
         uint32_t slot = u->slot[k];
         struct shared_batch *b = &s->batch[slot];
-        uint64_t bytes = b->n_windows * s->result_bytes;
+        uint64_t bytes = b->n_windows * s->layout.result_bytes;
         enum card_state state = card_done(card, slot, bytes);
         if (state == CARD_BUSY)
             continue;
-        memcpy(shared_results(s, slot), card_results(card, slot), bytes);
+        memcpy(shared_results(s, &s->layout, slot), card_results(card, slot), bytes);
         memmove(&u->slot[k], &u->slot[k + 1], (--u->n - k) * sizeof u->slot[0]);
         finish(b, state == CARD_DONE ? BATCH_DONE : BATCH_FAILED);
         *moved = true;
@@ -152,15 +157,51 @@ static void refuse(struct shared *s, const struct error *err)
     tell_daemon();
 }
 
+/* What on_device_end says, made before: a signal handler formats nothing. */
+static struct {
+    struct shared *shared;
+    struct error ended, no_command;
+} device_report;
+
+/* In a signal handler. While the card is being opened it is a refusal, with its reason;
+ * later the end of this process says enough. */
+static void on_device_end(int status)
+{
+    struct shared *s = device_report.shared;
+    if (told_to_end != 0)
+        return; /* closing the card ends its device */
+    bool found = !(WIFEXITED(status) && WEXITSTATUS(status) == 127);
+    if (atomic_load_explicit(&s->process, memory_order_relaxed) == PROCESS_STARTING) {
+        memcpy(s->error, (found ? &device_report.ended : &device_report.no_command)->text,
+               SHARED_TEXT_BYTES);
+        s->error[SHARED_TEXT_BYTES - 1] = '\0';
+        atomic_store_explicit(&s->process, PROCESS_REFUSED, memory_order_release);
+        tell_daemon();
+    }
+    _exit(1);
+}
+
+static bool start_emulation(struct shared *s, const char *command, struct error *err)
+{
+    device_report.shared = s;
+    (void)error_set(&device_report.ended, ERROR_SYSTEM,
+                    "engine.model[].device_command: %.120s: ended before the card was open",
+                    command);
+    (void)error_set(&device_report.no_command, ERROR_CONFIG,
+                    "engine.model[].device_command: %.120s: no such command (the shell says 127)",
+                    command);
+    return emulation_start(command, on_device_end, err);
+}
+
 static bool run(struct shared *s, const char *xclbin, const char *kernel, uint32_t device)
 {
     struct error err = {0};
     struct card_settings settings = {.device = device,
                                      .xclbin = xclbin,
                                      .kernel = kernel,
-                                     .slots = s->n_slots,
-                                     .windows_bytes = shared_windows_bytes(s),
-                                     .results_bytes = shared_results_bytes(s)};
+                                     .slots = s->layout.n_slots,
+                                     .windows_bytes = shared_windows_bytes(&s->layout),
+                                     .results_bytes = shared_results_bytes(&s->layout)};
     struct card *card = card_open(&settings, &err);
     if (card == NULL) {
         refuse(s, &err);
@@ -176,19 +217,22 @@ static bool run(struct shared *s, const char *xclbin, const char *kernel, uint32
 
 int main(int argc, char **argv)
 {
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    struct shared *s = argc == 5 ? map_shared() : NULL;
+    struct shared *s = argc == 6 ? map_shared() : NULL;
     if (s == NULL) {
         (void)fprintf(stderr, "sparsed-xrt: is started by sparsed, with its descriptors, as\n"
-                              "    sparsed-xrt XCLBIN KERNEL DEVICE DEVICE-COMMAND\n");
+                              "    sparsed-xrt XCLBIN KERNEL DEVICE DEVICE-COMMAND PARENT\n");
         return 2;
     }
     (void)setpgid(0, 0); /* what the library signals is its group: ours alone */
     (void)sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
+    /* Of the thread that started us: sparsed's event thread, which owns the card. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != (pid_t)strtol(argv[5], NULL, 10))
+        return 0; /* sparsed ended before we asked to be told */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
     struct error err = {0};
-    bool good = argv[4][0] == '\0' || emulation_start(argv[4], &err);
+    bool good = argv[4][0] == '\0' || start_emulation(s, argv[4], &err);
     if (!good)
         refuse(s, &err);
     else

@@ -31,7 +31,7 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
     X(decisions_missed, "decisions_missed_total")                                                  \
     X(recorded_events, "recorded_events_total")                                                    \
     X(recorded_bytes, "recorded_bytes_total")                                                      \
-    X(recorded_files, "recorded_files_total")                                                      \
+    X(recorded_files, "record_files_total")                                                        \
     X(record_lost, "record_lost_total")                                                            \
     X(record_errors, "record_errors_total")                                                        \
     X(record_failing, "record_failing")                                                            \
@@ -50,7 +50,13 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
     X(rules_fired, "rule_fired_total", "rule")                                                     \
     X(rules_prescaled, "rule_prescaled_total", "rule")                                             \
     X(queues, "queue_depth", "queue")                                                              \
-    X(dead_seconds, "dead_seconds_total", "cause")
+    X(dead_seconds, "dead_seconds_total", "cause")                                                 \
+    X(cards, "fpga_state", "state")                                                                \
+    X(card_windows, "fpga_windows_total", "card")                                                  \
+    X(card_down, "fpga_down_total", "cause")                                                       \
+    X(card_fallback, "fpga_fallback_total", "cause")                                               \
+    X(card_checked, "fpga_cross_checked_total", "card")                                            \
+    X(card_differing, "fpga_differing_total", "card")
 
 /* Numbers of each source: X(field, metric name without "sparsed_"). */
 #define FACTS_SOURCE_FIELDS(X)                                                                     \

@@ -50,14 +50,17 @@ static const char usage_text[] =
     "Exit status: 0; 1 for --timeout or a failed socket or output; 2 for a bad command line.\n";
 
 static const char *const line_help[] = {
-    "sparsed    healthy, idle or TROUBLE; instance, run, time since start",
+    "sparsed    healthy, idle, degraded or TROUBLE; instance, run, time since start",
     "why        trouble: events or fragments lost, decisions missed or not recorded since",
     "           the last message; ledger not closing; recorder failing; dead time above",
-    "           1 %; a source silent for 5 s while others send. idle: no source sends",
+    "           1 %; a source silent for 5 s while others send; a card's scores differing.",
+    "           idle: no source sends. degraded: a card is not up, the CPU scores for it",
     "rate       events in, accepted, lost a second; live: time the readout could take data",
     "accepted   mean accept rate of up to 60 messages; a column a message, newest right",
     "latency    last fragment to decision, since the start; columns: mean of each message",
     "engine     what scores; windows a second; cut: windows with more than the model takes",
+    "cards      those up, the rest by state; their windows; windows the CPU scored for them;",
+    "           compared with the CPU, and differing; below it, why cards were taken out",
     "sources    only those with something to tell, silent or with a broken sequence",
     "ledger     in = every fate + in flight; below it, what lost events died of",
     "fragments  lost, and every fate",

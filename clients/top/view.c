@@ -51,6 +51,17 @@ static void judge_sources(struct view_health *h, const struct facts *f)
         }
 }
 
+/* Events are decided all the same: degraded, unless there is trouble already. */
+static void judge_cards(struct view_health *h, const struct facts *f)
+{
+    double cards = facts_sum(&f->cards), up = facts_get(&f->cards, "up");
+    if (!(up < cards))
+        return;
+    because(h, "%.0f of %.0f cards not up, the CPU scores for them", cards - up, cards);
+    if (h->state == VIEW_HEALTHY)
+        h->state = VIEW_DEGRADED;
+}
+
 void view_health(struct view_health *h, const struct facts *f, const struct facts_rates *r)
 {
     *h = (struct view_health){.state = VIEW_HEALTHY};
@@ -69,16 +80,22 @@ void view_health(struct view_health *h, const struct facts *f, const struct fact
     if (r->known && r->decisions_missed > 0)
         because(h, "%.0f decisions missed by a subscriber in the last %.1f s", r->decisions_missed,
                 r->dt);
+    if (facts_sum(&f->card_differing) > 0)
+        because(h, "a card gave %.0f scores that are not the CPU's", facts_sum(&f->card_differing));
     if (r->known && r->live < 0.99)
         because(h, "dead time %.1f %%", 100 * (1 - r->live));
     if (h->n > 0)
         h->state = VIEW_TROUBLE;
+    judge_cards(h, f);
     judge_sources(h, f);
 }
 
 const char *view_state_name(enum view_state state)
 {
-    return state == VIEW_HEALTHY ? "healthy" : state == VIEW_IDLE ? "idle" : "TROUBLE";
+    return state == VIEW_HEALTHY    ? "healthy"
+           : state == VIEW_IDLE     ? "idle"
+           : state == VIEW_DEGRADED ? "degraded"
+                                    : "TROUBLE";
 }
 
 static struct view_line *begin(struct view *v, const char *label)
@@ -157,6 +174,29 @@ static void render_title(struct view *v, const struct facts *f, const struct vie
     }
 }
 
+static void render_cards(struct view *v, const struct facts *f)
+{
+    double cards = facts_sum(&f->cards), up = facts_get(&f->cards, "up");
+    double differing = facts_sum(&f->card_differing);
+    struct view_line *l = begin(v, "cards");
+    add(l, "%s of %s up", count(up), count(cards));
+    for (size_t i = 0; i < f->cards.n; i++)
+        if (f->cards.entry[i].value > 0 && strcmp(f->cards.entry[i].name, "up") != 0)
+            add(l, ", %s %s", count(f->cards.entry[i].value), f->cards.entry[i].name);
+    add(l, "   windows %s   fallback %s   cross-checked %s, differing %s",
+        count(facts_sum(&f->card_windows)), count(facts_sum(&f->card_fallback)),
+        count(facts_sum(&f->card_checked)), count(differing));
+    l->bad = up < cards || differing > 0;
+    add(l, "%s", l->bad ? " !" : "");
+    if (facts_sum(&f->card_down) > 0) {
+        l = begin(v, "");
+        add(l, "taken out %s:", count(facts_sum(&f->card_down)));
+        for (size_t i = 0; i < f->card_down.n; i++)
+            if (f->card_down.entry[i].value > 0)
+                add(l, " %s %s", f->card_down.entry[i].name, count(f->card_down.entry[i].value));
+    }
+}
+
 static void render_rates(struct view *v, const struct facts *f, const struct facts_rates *r,
                          const struct facts_history *past, bool utf8)
 {
@@ -185,6 +225,8 @@ static void render_rates(struct view *v, const struct facts *f, const struct fac
     l = begin(v, "engine");
     add(l, "%s   %s windows/s   cut %s   readout %s/s", f->engine[0] ? f->engine : "-",
         rate(s->windows_hz), count(f->windows_truncated), size(s->bytes_hz));
+    if (f->cards.n > 0)
+        render_cards(v, f);
 }
 
 static void render_sources(struct view *v, const struct facts *f)

@@ -11,9 +11,10 @@ enum { VIEW_LINES = 64, VIEW_LINE_BYTES = 512, VIEW_REASONS = 12, VIEW_REASON_BY
 /* A source is silent after so long. */
 #define VIEW_SILENT_SECONDS 5.0
 
-enum view_state { VIEW_HEALTHY, VIEW_IDLE, VIEW_TROUBLE };
+enum view_state { VIEW_HEALTHY, VIEW_IDLE, VIEW_TROUBLE, VIEW_DEGRADED };
 
-/* Healthy, or why not. Idle: nothing is wrong, but no source sends. */
+/* Healthy, or why not. Idle: nothing is wrong, but no source sends. Degraded: nothing is
+ * lost, but a card is not up. */
 struct view_health {
     enum view_state state;
     char reason[VIEW_REASONS][VIEW_REASON_BYTES];

@@ -52,7 +52,7 @@ static json_t *health(const struct view_health *h)
     json_t *o = json_object(), *why = json_array();
     for (size_t i = 0; i < h->n; i++)
         (void)json_array_append_new(why, json_clean_string(h->reason[i]));
-    static const char *const name[] = {"healthy", "idle", "trouble"};
+    static const char *const name[] = {"healthy", "idle", "trouble", "degraded"};
     set(o, "state", json_string(name[h->state]));
     set(o, "reasons", why);
     return o;

@@ -1,6 +1,7 @@
 #include "service/health.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool health_live(const struct monitor *m, uint64_t now_ns, char *text, uint32_t bytes)
 {
@@ -13,6 +14,27 @@ bool health_live(const struct monitor *m, uint64_t now_ns, char *text, uint32_t 
     }
     (void)snprintf(text, bytes, "alive");
     return true;
+}
+
+/* " (degraded: 1 of 2 cards not up, ...: device 0 starting)": events are decided all the same. */
+static void append_cards(const struct monitor *m, char *text, uint32_t bytes)
+{
+    uint32_t n = atomic_load(&m->n_cards), out = 0;
+    char why[256] = "";
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t state = atomic_load(&m->card[i].state);
+        if (state == FPGA_STATE_up)
+            continue;
+        size_t used = strlen(why);
+        (void)snprintf(why + used, sizeof why - used, "%s device %u %s", out++ > 0 ? "," : "",
+                       atomic_load(&m->card[i].device),
+                       monitor_fpga_state_name((enum fpga_state)state));
+    }
+    size_t used = strlen(text);
+    if (out > 0 && used < bytes)
+        (void)snprintf(text + used, bytes - used,
+                       " (degraded: %u of %u cards not up, the CPU scores for them:%s)", out, n,
+                       why);
 }
 
 bool health_ready(const struct monitor *m, uint64_t now_ns, char *text, uint32_t bytes)
@@ -29,5 +51,6 @@ bool health_ready(const struct monitor *m, uint64_t now_ns, char *text, uint32_t
         return false;
     }
     (void)snprintf(text, bytes, "ready");
+    append_cards(m, text, bytes);
     return true;
 }

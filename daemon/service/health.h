@@ -2,7 +2,8 @@
  *
  * Alive: the event thread came round in the last 5 s, or has not begun yet (models
  * load, sockets open). Ready: alive, begun, and not stopping. A failing recorder
- * or a full subscriber is no reason: restarting the daemon would not help.
+ * or a full subscriber is no reason: restarting the daemon would not help. Nor is a card that
+ * is not up: the CPU scores for it, and the sentence says "degraded".
  */
 #ifndef SPARSED_SERVICE_HEALTH_H
 #define SPARSED_SERVICE_HEALTH_H

@@ -75,14 +75,14 @@ static enum MHD_Result show_metrics(struct http *h, struct MHD_Connection *c)
 
 static enum MHD_Result show_health(struct http *h, struct MHD_Connection *c)
 {
-    char text[128];
+    char text[512];
     bool good = health_live(h->source->monitor, clock_monotonic_ns(), text, sizeof text);
     return say(c, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text);
 }
 
 static enum MHD_Result show_ready(struct http *h, struct MHD_Connection *c)
 {
-    char text[128];
+    char text[512];
     bool good = health_ready(h->source->monitor, clock_monotonic_ns(), text, sizeof text);
     return say(c, good ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text);
 }

@@ -1,5 +1,7 @@
 #include "service/metrics_table.h"
 
+#include "service/metrics_cards.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -269,6 +271,24 @@ const struct metric metrics_table[] = {
      "Events for which a rule fired and was prescaled away."},
     {"sparsed_pass_through_total", METRIC_COUNTER, pass_through,
      "Events kept whatever their score."},
+    {"sparsed_fpga_state", METRIC_GAUGE, metrics_cards_state, "1 for the state that a card is in."},
+    {"sparsed_fpga_starts_total", METRIC_COUNTER, metrics_cards_starts,
+     "Starts of the process that holds a card."},
+    {"sparsed_fpga_down_total", METRIC_COUNTER, metrics_cards_down,
+     "Times that a card was taken out, by cause."},
+    {"sparsed_fpga_launches_total", METRIC_COUNTER, metrics_cards_launches,
+     "Batches handed to a card, self-tests among them."},
+    {"sparsed_fpga_windows_total", METRIC_COUNTER, metrics_cards_windows,
+     "Windows of those batches."},
+    {"sparsed_fpga_batch_seconds", METRIC_SUMMARY, metrics_cards_batch_seconds,
+     "Durations of a batch's steps since the start: queue, until it is handed to XRT; card, "
+     "until its results are back."},
+    {"sparsed_fpga_cross_checked_total", METRIC_COUNTER, metrics_cards_cross_checked,
+     "Windows of a card that the CPU computed too."},
+    {"sparsed_fpga_differing_total", METRIC_COUNTER, metrics_cards_differing,
+     "Of those the ones that differed."},
+    {"sparsed_fpga_fallback_total", METRIC_COUNTER, metrics_cards_fallback,
+     "Windows that were a card's and that the CPU scored, by cause."},
     {"sparsed_decisions_published_total", METRIC_COUNTER, decisions_published,
      "Decisions handed to the sockets."},
     {"sparsed_decisions_missed_total", METRIC_COUNTER, decisions_missed,

@@ -119,6 +119,19 @@ static void every_count_of_the_monitor_is_on_the_page(void **state)
     shows(&m->record_files, "record_files");
     shows(&m->record_lost, "record_lost");
     shows(&m->record_errors, "record_errors");
+    atomic_store(&m->n_cards, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct fpga_monitor *card = &m->card[i];
+        shows(&card->starts, "starts");
+        shows(&card->launches, "launches");
+        shows(&card->windows, "windows");
+        shows(&card->cross_checked, "cross_checked");
+        shows(&card->differing, "differing");
+        for (uint32_t k = 0; k < MONITOR_FPGA_DOWN_COUNT; k++)
+            shows(&card->down[k], monitor_fpga_down_name((enum fpga_down)k));
+    }
+    for (uint32_t i = 0; i < MONITOR_FPGA_FALLBACK_COUNT; i++)
+        shows(&m->fpga_fallback[i], monitor_fpga_fallback_name((enum fpga_fallback)i));
     for (uint32_t i = 0; i < MONITOR_STAGE_COUNT; i++) {
         char *before = page();
         histogram_record(&m->stage[i], 1000);
@@ -142,6 +155,14 @@ static void values_have_their_units_and_labels(void **state)
     counter_add(&m->event_fate[EVENT_LOST_TIMEOUT], 1);
     counter_add(&m->source[2].fate[FRAGMENT_LATE], 4);
     atomic_store(&m->fragments_waiting, 9);
+    atomic_store(&m->n_cards, 1);
+    atomic_store(&m->card[0].device, 3);
+    atomic_store(&m->card[0].state, FPGA_STATE_testing);
+    histogram_record(&m->card[0].card_ns, 2000000);
+    expect("sparsed_fpga_state{card=\"0\",device=\"3\",model=\"small\",state=\"testing\"} 1");
+    expect("sparsed_fpga_state{card=\"0\",device=\"3\",model=\"small\",state=\"up\"} 0");
+    expect("sparsed_fpga_batch_seconds_sum{card=\"0\",device=\"3\",model=\"small\",step=\"card\"} "
+           "0.002");
     expect("sparsed_uptime_seconds 15");
     expect("sparsed_live_seconds_total 12.5");
     expect("sparsed_dead_seconds_total{cause=\"no_slot\"} 2.5");
@@ -177,6 +198,7 @@ static void the_message_holds_what_the_page_holds(void **state)
 {
     (void)state;
     three_sources();
+    atomic_store(&run->monitor.n_cards, 2);
     size_t bytes = 0, samples = 0, lines = 0;
     uint8_t *packed = metrics_message(&source, 20000000000, 99, &bytes);
     Sparsed__Metrics *all = sparsed__metrics__unpack(NULL, bytes, packed);
@@ -210,6 +232,7 @@ static void prometheus_accepts_the_page(void **state)
     }
     three_sources();
     run->settings.output.record.directory[0] = '/';
+    atomic_store(&run->monitor.n_cards, 2);
     FILE *to = popen("promtool check metrics", "w");
     char *text = page();
     assert_true(fputs(text, to) >= 0);
@@ -221,7 +244,7 @@ static void health_names_the_reason(void **state)
 {
     (void)state;
     struct monitor *m = &run->monitor;
-    char text[128];
+    char text[256];
     uint64_t now = 100000000000;
     assert_true(health_live(m, now, text, sizeof text)); /* starting */
     assert_false(health_ready(m, now, text, sizeof text));
@@ -229,6 +252,16 @@ static void health_names_the_reason(void **state)
     atomic_store(&m->ready, true);
     atomic_store(&m->heartbeat_ns, now);
     assert_true(health_ready(m, now, text, sizeof text));
+    /* A card that is down is no reason to restart the daemon, and not to be kept quiet. */
+    atomic_store(&m->n_cards, 2);
+    atomic_store(&m->card[0].state, FPGA_STATE_up);
+    atomic_store(&m->card[1].device, 5);
+    assert_true(health_ready(m, now, text, sizeof text));
+    assert_string_equal(text, "ready (degraded: 1 of 2 cards not up, the CPU scores for them: "
+                              "device 5 down)");
+    atomic_store(&m->card[1].state, FPGA_STATE_up);
+    assert_true(health_ready(m, now, text, sizeof text));
+    assert_string_equal(text, "ready");
     now += HEALTH_SILENT_NS + 1000000000;
     assert_false(health_live(m, now, text, sizeof text));
     assert_string_equal(text, "event thread has been silent for 6.0 s");

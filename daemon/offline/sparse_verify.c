@@ -1,19 +1,24 @@
 /* sparse-verify: an engine against recorded vectors, layer by layer.
  *
  *     sparse-verify [--engine NAME] [--json] MODEL [VECTORS] [MODEL [VECTORS]] ...
+ *     sparse-verify --engine fpga --xclbin FILE [--device-command COMMAND] MODEL [VECTORS]
+ *     sparse-verify --windows differing.jsonl [--engine ...] MODEL
  *
  * How: an argument with the attribute `format` is a model, one without is the
  * vectors of the model before it; without them NAME.vectors.h5 beside
  * NAME.model.h5 is taken. offline/verify_vectors reads them, offline/verify_run
- * compares; here is what is said about it. Exit status: 0 no mismatch, 1 a mismatch
+ * compares; verify_card scores on a card, verify_windows reads what the daemon saved of one;
+ * here is what is said about it. Exit status: 0 no mismatch, 1 a mismatch
  * or an error, 2 the command line.
  */
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/cpu/kernel.h"
 #include "model/h5_read.h"
 #include "model/model.h"
 #include "offline/verify_run.h"
 #include "offline/verify_vectors.h"
+#include "offline/verify_windows.h"
 
 #include <getopt.h>
 #include <hdf5.h>
@@ -23,10 +28,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is to be compared. */
+struct asked {
+    const char *engine;
+    struct verify_card card; /* engine fpga; else xclbin is NULL */
+    const char *windows;     /* saved by the daemon; NULL: vectors */
+};
+
 struct verify {
     struct model *model;
-    const struct kernel *kernel;
-    const char *instead_of; /* the family asked for, where it has no kernel for this model */
+    const struct kernel *kernel; /* NULL: a card */
+    const char *instead_of;      /* the family asked for, where it has no kernel for this model */
     struct verify_vectors *vectors;
     struct verify_result result;
 };
@@ -35,7 +47,8 @@ struct verify {
 
 static void print_text(const struct verify *v)
 {
-    printf("%s  engine cpu %s", v->model->name, v->kernel->name);
+    printf("%s  engine %s", v->model->name, v->kernel != NULL ? "cpu " : "");
+    printf("%s", v->kernel != NULL ? v->kernel->name : "fpga (last integers only)");
     if (v->instead_of != NULL) {
         printf(" (no %s kernel for this model)", v->instead_of);
     }
@@ -74,12 +87,12 @@ static json_t *make_json(const struct verify *v)
                       "tensor", t->kind, "values", (json_int_t)(v->vectors->events * t->per_event),
                       "mismatches", (json_int_t)t->mismatches, "type_differs", (int)t->other_type));
     }
-    json_t *model =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "model", v->model->name, "engine",
-                  v->kernel->name, "windows", (json_int_t)v->vectors->events, "compared",
-                  (json_int_t)v->result.compared, "mismatches", (json_int_t)v->result.mismatches,
-                  "input_values", (json_int_t)v->vectors->input_values, "input_mismatches",
-                  (json_int_t)v->vectors->input_mismatches, "layers", layers);
+    json_t *model = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "model", v->model->name, "engine",
+        v->kernel != NULL ? v->kernel->name : "fpga", "windows", (json_int_t)v->vectors->events,
+        "compared", (json_int_t)v->result.compared, "mismatches", (json_int_t)v->result.mismatches,
+        "input_values", (json_int_t)v->vectors->input_values, "input_mismatches",
+        (json_int_t)v->vectors->input_mismatches, "layers", layers);
     if (v->instead_of != NULL) {
         (void)json_object_set_new(model, "instead_of", json_string(v->instead_of));
     }
@@ -116,7 +129,13 @@ static const char *missed_family(const struct kernel *k, const char *asked)
     return NULL;
 }
 
-static struct verify *verify_files(const char *model, const char *vectors, const char *engine,
+static bool run(struct verify *v, const struct asked *a, struct error *err)
+{
+    return a->card.xclbin != NULL ? verify_run_card(v->model, &a->card, v->vectors, &v->result, err)
+                                  : verify_run(v->model, v->kernel, v->vectors, &v->result, err);
+}
+
+static struct verify *verify_files(const char *model, const char *vectors, const struct asked *a,
                                    struct error *err)
 {
     struct verify *v = calloc(1, sizeof *v);
@@ -125,10 +144,14 @@ static struct verify *verify_files(const char *model, const char *vectors, const
         return NULL;
     }
     v->model = model_load(model, err);
-    v->kernel = v->model == NULL ? NULL : kernel_choose(engine, v->model, err);
-    v->instead_of = v->kernel == NULL ? NULL : missed_family(v->kernel, engine);
-    v->vectors = v->kernel == NULL ? NULL : verify_vectors_read(v->model, vectors, err);
-    if (v->vectors == NULL || !verify_run(v->model, v->kernel, v->vectors, &v->result, err)) {
+    bool good = v->model != NULL;
+    if (good && a->card.xclbin == NULL) {
+        v->kernel = kernel_choose(a->engine, v->model, err);
+        v->instead_of = v->kernel == NULL ? NULL : missed_family(v->kernel, a->engine);
+        good = v->kernel != NULL;
+    }
+    v->vectors = good ? verify_vectors_read(v->model, vectors, err) : NULL;
+    if (v->vectors == NULL || !run(v, a, err)) {
         verify_free(v);
         return NULL;
     }
@@ -164,6 +187,8 @@ static int usage(FILE *to, int status)
 {
     (void)fprintf(
         to, "usage: sparse-verify [--engine NAME] [--json] MODEL [VECTORS] ...\n"
+            "       sparse-verify --engine fpga --xclbin FILE [--device-command COMMAND] MODEL\n"
+            "       sparse-verify --windows differing.jsonl [--engine NAME ...] MODEL\n"
             "\n"
             "Compares an engine with recorded vectors, every tensor, bit by bit.\n"
             "Without VECTORS, NAME.vectors.h5 beside NAME.model.h5 is taken.\n"
@@ -182,7 +207,14 @@ static int usage(FILE *to, int status)
         }
     }
     (void)fprintf(
-        to, "  --json         the same for a program\n"
+        to, "                 fpga     a card, through XRT; shows its last integers only\n"
+            "  --xclbin FILE  the kernel of the card, made from MODEL\n"
+            "  --device-command COMMAND\n"
+            "                 starts an emulated card: \"sparse-device libkernel_NAME.so\"\n"
+            "  --windows FILE windows that a card and the CPU scored differently, as sparsed\n"
+            "                 saves them (engine.fpga.save_directory), instead of vectors: the\n"
+            "                 engine scores them again, and is compared with both\n"
+            "  --json         the same for a program\n"
             "\n"
             "Exit status: 0 nothing differs, 1 a mismatch or an error, 2 the command line.\n");
     return status;
@@ -193,9 +225,68 @@ struct total {
     json_t *list; /* NULL: text */
 };
 
-static bool verify_one(const char *model, const char *vectors, const char *engine,
+/* raw[n][n_outputs] of saved windows, by the engine that is asked for. */
+static bool score_windows(const struct asked *a, const struct model *m,
+                          const struct verify_windows *w, int64_t *raw, struct error *err)
+{
+    if (a->card.xclbin != NULL) {
+        return verify_card_score(&a->card, m, w->window, w->n, raw, err);
+    }
+    const struct kernel *k = kernel_choose(a->engine, m, err);
+    void *state = k == NULL ? NULL : k->create(m, err);
+    for (uint64_t i = 0; state != NULL && i < w->n; i++) {
+        k->run(state, &w->window[i], raw + i * m->n_outputs);
+    }
+    if (state != NULL) {
+        k->destroy(state);
+    }
+    return state != NULL;
+}
+
+static void say_windows(const struct asked *a, const struct model *m,
+                        const struct verify_windows *w, const int64_t *raw, struct total *total)
+{
+    const char *who = a->card.xclbin != NULL ? "card" : "CPU";
+    uint64_t cpu = verify_windows_compare(w, m, raw, w->cpu);
+    uint64_t card = verify_windows_compare(w, m, raw, w->card);
+    total->models++;
+    total->compared += 2 * w->n * m->n_outputs;
+    total->mismatches += cpu + card;
+    if (total->list != NULL) {
+        (void)json_array_append_new(
+            total->list, json_pack("{s:s, s:s, s:I, s:I, s:I}", "model", m->name, "again", who,
+                                   "windows", (json_int_t)w->n, "differ_from_cpu", (json_int_t)cpu,
+                                   "differ_from_card", (json_int_t)card));
+        return;
+    }
+    printf("%s  %" PRIu64 " windows  the %s again: %" PRIu64 " differ from what the CPU gave, "
+           "%" PRIu64 " from what the card gave\n",
+           m->name, w->n, who, cpu, card);
+}
+
+static bool verify_saved(const char *model, const struct asked *a, struct total *total,
+                         struct error *err)
+{
+    struct model *m = model_load(model, err);
+    struct verify_windows *w = m == NULL ? NULL : verify_windows_read(m, a->windows, err);
+    int64_t *raw = w == NULL ? NULL : calloc(w->n * m->n_outputs, sizeof *raw);
+    bool good = w != NULL && (raw != NULL || error_set(err, ERROR_SYSTEM, "no memory")) &&
+                score_windows(a, m, w, raw, err);
+    if (good) {
+        say_windows(a, m, w, raw, total);
+    }
+    free(raw);
+    verify_windows_destroy(&w);
+    model_destroy(&m);
+    return good;
+}
+
+static bool verify_one(const char *model, const char *vectors, const struct asked *a,
                        struct total *total, struct error *err)
 {
+    if (a->windows != NULL) {
+        return verify_saved(model, a, total, err);
+    }
     char beside[4096];
     if (vectors == NULL) {
         if (!vectors_beside(model, beside, sizeof beside, err)) {
@@ -203,7 +294,7 @@ static bool verify_one(const char *model, const char *vectors, const char *engin
         }
         vectors = beside;
     }
-    struct verify *v = verify_files(model, vectors, engine, err);
+    struct verify *v = verify_files(model, vectors, a, err);
     if (v == NULL) {
         return false;
     }
@@ -236,18 +327,27 @@ static void print_total(struct total *total)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"engine", required_argument, NULL, 'e'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {NULL, 0, NULL, 0}};
-    const char *engine = "scalar";
+    static const struct option options[] = {
+        {"engine", required_argument, NULL, 'e'},  {"json", no_argument, NULL, 'j'},
+        {"xclbin", required_argument, NULL, 'x'},  {"device-command", required_argument, NULL, 'd'},
+        {"windows", required_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
+    struct asked asked = {.engine = "scalar"};
     struct total total = {0};
     bool json = false;
     for (int o; (o = getopt_long(argc, argv, "e:jhV", options, NULL)) != -1;) {
         switch (o) {
         case 'e':
-            engine = optarg;
+            asked.engine = optarg;
+            break;
+        case 'x':
+            asked.card.xclbin = optarg;
+            break;
+        case 'd':
+            asked.card.device_command = optarg;
+            break;
+        case 'w':
+            asked.windows = optarg;
             break;
         case 'j':
             json = true;
@@ -264,13 +364,18 @@ int main(int argc, char **argv)
     if (optind == argc) {
         return usage(stderr, 2);
     }
+    if ((strcmp(asked.engine, "fpga") == 0) != (asked.card.xclbin != NULL)) {
+        (void)fprintf(stderr, "sparse-verify: --engine fpga and --xclbin FILE need each other\n");
+        return 2;
+    }
+    log_set_level(LOG_LEVEL_WARN);
     total.list = json ? json_array() : NULL;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     for (int i = optind; i < argc; i++) {
         const char *model = argv[i];
         const char *vectors = i + 1 < argc && !is_model(argv[i + 1]) ? argv[++i] : NULL;
         struct error err = {0};
-        if (!verify_one(model, vectors, engine, &total, &err)) {
+        if (!verify_one(model, vectors, &asked, &total, &err)) {
             (void)fprintf(stderr, "%s\n", err.text);
             json_decref(total.list);
             return error_exit_status(&err);

@@ -83,6 +83,16 @@ static void compare_training(struct run *r, const int64_t *raw)
     }
 }
 
+static void compare_raw(struct run *r, const int64_t *raw)
+{
+    if (r->last != NULL) {
+        compare_last(r, raw);
+    }
+    if (r->vectors->training != NULL) {
+        compare_training(r, raw);
+    }
+}
+
 static void run_event(struct run *r, const struct kernel *kernel, void *state,
                       const struct window *w)
 {
@@ -92,12 +102,7 @@ static void run_event(struct run *r, const struct kernel *kernel, void *state,
     } else {
         kernel->run(state, w, raw);
     }
-    if (r->last != NULL) {
-        compare_last(r, raw);
-    }
-    if (r->vectors->training != NULL) {
-        compare_training(r, raw);
-    }
+    compare_raw(r, raw);
 }
 
 static bool run_events(struct run *r, const struct kernel *kernel, struct error *err)
@@ -150,4 +155,36 @@ bool verify_run(const struct model *m, const struct kernel *kernel, struct verif
     }
     sum_up(v, result);
     return true;
+}
+
+bool verify_run_card(const struct model *m, const struct verify_card *card,
+                     struct verify_vectors *v, struct verify_result *result, struct error *err)
+{
+    *result = (struct verify_result){.has_last = true};
+    if (!verify_vectors_keep_last(v, m, err)) {
+        return false;
+    }
+    struct run r = {.model = m, .vectors = v, .result = result};
+    r.last = verify_vectors_last(v, m);
+    uint64_t image = (uint64_t)m->height * m->width * m->channels;
+    struct window *window = calloc(v->events, sizeof *window);
+    struct pixel *place = calloc(v->events * m->max_listed, sizeof *place);
+    int32_t *value = calloc(v->events * m->max_listed * m->channels, sizeof *value);
+    int64_t *raw = calloc(v->events * m->n_outputs, sizeof *raw);
+    bool good = (window != NULL && place != NULL && value != NULL && raw != NULL) ||
+                error_set(err, ERROR_SYSTEM, "no memory");
+    for (uint64_t i = 0; good && i < v->events; i++) {
+        dense_window_make(m, v->input + i * image, place + i * m->max_listed,
+                          value + i * m->max_listed * m->channels, &window[i]);
+    }
+    good = good && verify_card_score(card, m, window, v->events, raw, err);
+    for (r.event = 0; good && r.event < v->events; r.event++) {
+        compare_raw(&r, raw + r.event * m->n_outputs);
+    }
+    sum_up(v, result);
+    free(window);
+    free(place);
+    free(value);
+    free(raw);
+    return good;
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/cpu/kernel.h"
 #include "model/model.h"
+#include "offline/verify_card.h"
 #include "offline/verify_vectors.h"
 
 #include <stdbool.h>
@@ -27,5 +28,9 @@ struct verify_result {
  * scalar makes v forget all tensors but the last. False: `err` says why it cannot run. */
 bool verify_run(const struct model *m, const struct kernel *kernel, struct verify_vectors *v,
                 struct verify_result *result, struct error *err);
+
+/* The same with a card, which shows its last integers only. */
+bool verify_run_card(const struct model *m, const struct verify_card *card,
+                     struct verify_vectors *v, struct verify_result *result, struct error *err);
 
 #endif

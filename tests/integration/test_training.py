@@ -223,7 +223,7 @@ fit.DEAD_STEPS, fit.TRIES = 2, 2
 plan = fit.Plan(n_pixels=4, epochs=8, batch=256, learning_rate=1e-6, seed=7)
 try:
     fit.train(networks.ARCHITECTURES["neutrino"], plan, windows, windows, show=said.append)
-except fit.DeadNetwork as error:
+except fit.TrainingError as error:
     assert "[7, 107]" in str(error)
 else:
     raise AssertionError("learned from nothing")

@@ -54,8 +54,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                    help="neutrino-labelled bins from which a plane is used (default 500)")
     g.add_argument("--windows", type=int, default=20000, metavar="N",
                    help="simulated jets or digits (default 20000)")
-    g.add_argument("--augment", action="store_true",
-                   help="train on windows mirrored along the wires as well")
+    g.add_argument("--augment", choices=("none", "time", "wires", "both"), default="time",
+                   help="mirror windows by chance in each epoch: along time (default; drift has "
+                        "no direction), along the wires (the beam has one)")
     g.add_argument("--brightest", action="store_true",
                    help="a study, not for deployment: keep the brightest pixels instead of the "
                         "first ones. Nothing is exported, only the card is written")

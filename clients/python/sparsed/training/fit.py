@@ -6,7 +6,7 @@ of its numbers choose the 8-bit grids, and it is trained further on those.
 """
 from __future__ import annotations
 
-import ast
+import json
 import math
 import sys
 import time
@@ -20,7 +20,7 @@ from hgq.utils import trace_minmax
 
 from . import networks, slots
 from .networks import Architecture, Grid, Grids
-from .recipes import Windows, mirrored
+from .recipes import MIRRORS, Windows, mirrored
 
 TRIES = 5
 """Seeds that are tried where a network is dead."""
@@ -41,7 +41,7 @@ class Plan:
     epochs: int = 15
     batch: int = 128
     learning_rate: float = 3e-3
-    augment: bool = False
+    augment: str = "none"
     beta: float = 1e-7
 
 
@@ -55,8 +55,15 @@ class History:
     on_slots: bool = False
 
 
-class DeadNetwork(RuntimeError):
-    """No seed of `TRIES` learned anything."""
+class TrainingError(RuntimeError):
+    """A training that came to nothing; one sentence."""
+
+
+@dataclass
+class _Best:
+    """The weights of the lowest validation loss so far."""
+    weights: list[np.ndarray]
+    loss: float = math.inf
 
 
 def log(text: str) -> None:
@@ -72,37 +79,36 @@ class _Checkpoint:
     """Everything that a stage needs to go on after its last whole epoch, in one file."""
 
     def __init__(self, path: Path | None, plan: Plan, stage: str):
-        self.path = path
+        self.path, self.stage = path, stage
         self.key = f"{stage} {plan}"
 
-    def save(self, model: keras.Model, best: list[np.ndarray], best_loss: float,
-             history: History) -> None:
+    def save(self, model: keras.Model, best: _Best, history: History) -> None:
         if self.path is None:
             return
         arrays = {f"weight{i}": w for i, w in enumerate(model.get_weights())}
-        arrays |= {f"best{i}": w for i, w in enumerate(best)}
+        arrays |= {f"best{i}": w for i, w in enumerate(best.weights)}
         arrays |= {f"optimizer{i}": keras.ops.convert_to_numpy(v)
                    for i, v in enumerate(model.optimizer.variables)}
-        state = {"key": self.key, "best_loss": best_loss, **asdict(history)}
+        state = {"key": self.key, "best_loss": best.loss, "history": asdict(history)}
         partial = self.path.with_suffix(".part.npz")
-        np.savez(partial, state=np.array(repr(state)), **arrays)
+        np.savez(partial, state=np.array(json.dumps(state)), **arrays)
         partial.replace(self.path)
 
-    def load(self, model: keras.Model) -> tuple[list[np.ndarray], float, History] | None:
+    def load(self, model: keras.Model) -> tuple[_Best, History] | None:
         """Puts the model and its optimizer where they were; None: nothing to go on from."""
         if self.path is None or not self.path.exists():
             return None
         with np.load(self.path) as file:
-            state = ast.literal_eval(str(file["state"]))
-            if state.pop("key") != self.key:
+            state = json.loads(str(file["state"]))
+            if state["key"] != self.key:
                 return None
             count = len(model.get_weights())
             model.set_weights([file[f"weight{i}"] for i in range(count)])
             model.optimizer.build(model.trainable_variables)
             for i, variable in enumerate(model.optimizer.variables):
                 variable.assign(file[f"optimizer{i}"])
-            best = [file[f"best{i}"] for i in range(count)]
-        return best, state.pop("best_loss"), History(**state)
+            best = _Best([file[f"best{i}"] for i in range(count)], state["best_loss"])
+        return best, History(**state["history"])
 
 
 class _Trainer:
@@ -114,6 +120,9 @@ class _Trainer:
         self.on_slots = slots.usable(arch, model)
         self.net = slots.twin(arch, model) if self.on_slots else model
         self.inputs = self._inputs(model)
+        self.axes = MIRRORS[plan.augment]
+        self.x = None if self.axes else self.inputs(train.images)
+        self.x_val = self.inputs(val.images)
         self.chance = math.log(max(2, len(arch.labels)))
         self.outputs = len(arch.labels)
 
@@ -133,42 +142,46 @@ class _Trainer:
             learning_rate / 10, steps, warmup_target=learning_rate, warmup_steps=steps // 20)
         self.net.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), _loss(self.outputs),
                          jit_compile=self.on_slots)
+        best = _Best(self.net.get_weights())
         resumed = checkpoint.load(self.net)
-        best, best_loss = self.net.get_weights(), math.inf
         if resumed is not None:
-            best, best_loss, saved = resumed
+            best, saved = resumed
             history.__dict__.update(saved.__dict__)
             show(f"resumed after epoch {len(history.epochs)}")
-        done = sum(e["stage"] == checkpoint.key.split()[0] for e in history.epochs)
-        x = [self.inputs(self.train.images)]
-        if self.plan.augment:
-            x.append(self.inputs(mirrored(self.train.images)))
-        x_val = self.inputs(self.val.images)
-        y, y_val = (w.label.astype(np.float32) for w in (self.train, self.val))
+        done = sum(e["stage"] == checkpoint.stage for e in history.epochs)
         for epoch in range(done, epochs):
             begin = time.monotonic()
-            random = np.random.default_rng([self.plan.seed, epoch])
-            order = random.permutation(len(y))
-            images = x[random.integers(len(x))][order]
-            fitted = self.net.fit(images, y[order], batch_size=self.plan.batch, shuffle=False,
-                                  epochs=1, verbose=0)
-            loss = float(fitted.history["loss"][0])
-            val_loss = float(self.net.evaluate(x_val, y_val, batch_size=1024, verbose=0))
+            loss, val_loss = self._epoch(epoch)
             if not math.isfinite(loss):
-                raise RuntimeError(f"the loss of epoch {epoch + 1} is {loss}: try a lower "
-                                   "--learning-rate")
-            if val_loss < best_loss:
-                best, best_loss = self.net.get_weights(), val_loss
+                raise TrainingError(f"the loss of epoch {epoch + 1} is {loss}: try a lower "
+                                    "--learning-rate")
+            if val_loss < best.loss:
+                best = _Best(self.net.get_weights(), val_loss)
             seconds = time.monotonic() - begin
-            history.epochs.append({"stage": checkpoint.key.split()[0], "loss": loss,
-                                   "val_loss": val_loss, "seconds": round(seconds, 2)})
+            history.epochs.append({"stage": checkpoint.stage, "loss": round(loss, 5),
+                                   "val_loss": round(val_loss, 5), "seconds": round(seconds, 2)})
             history.seconds += seconds
             show(f"epoch {epoch + 1:2d}/{epochs}  loss {loss:.4f}  validation {val_loss:.4f}"
-                 f"{'  best' if val_loss == best_loss else ''}  {seconds:.1f} s")
-            checkpoint.save(self.net, best, best_loss, history)
-            if (epoch + 1) * epoch_steps >= DEAD_STEPS and not self.learned(best_loss):
+                 f"{'  best' if val_loss == best.loss else ''}  {seconds:.1f} s")
+            checkpoint.save(self.net, best, history)
+            if (epoch + 1) * epoch_steps >= DEAD_STEPS and not self.learned(best.loss):
                 break
-        self.net.set_weights(best)
+        self.net.set_weights(best.weights)
+
+    def _epoch(self, epoch: int) -> tuple[float, float]:
+        """One epoch; its loss in training and on the validation windows. Order and mirrors
+        follow from seed and epoch alone, so that a resumed training takes the same way."""
+        random = np.random.default_rng([self.plan.seed, epoch])
+        y = self.train.label.astype(np.float32)
+        order = random.permutation(len(y))
+        inputs = self.x
+        if inputs is None:
+            inputs = self.inputs(mirrored(self.train.images, self.axes, random))
+        fitted = self.net.fit(inputs[order], y[order], batch_size=self.plan.batch,
+                              shuffle=False, epochs=1, verbose=0)
+        val_loss = self.net.evaluate(self.x_val, self.val.label.astype(np.float32),
+                                     batch_size=1024, verbose=0)
+        return float(fitted.history["loss"][0]), float(val_loss)
 
     def learned(self, loss: float) -> bool:
         """Whether a loss is below what guessing gives (0.693 for two classes)."""
@@ -194,7 +207,7 @@ def train(arch: Architecture, plan: Plan, windows: Windows, val: Windows, *,
 
     A seed whose loss stays at that of guessing is dead (one filter of the first convolution
     may begin where relu is always 0): it is given up, which the log says, and seed + 100 is
-    tried. DeadNetwork after `TRIES`.
+    tried. TrainingError after `TRIES`.
     """
     grids = None if plan.bits == "learned" else networks.grids_16(arch)
     history = History(seed=plan.seed)
@@ -211,7 +224,7 @@ def train(arch: Architecture, plan: Plan, windows: Windows, val: Windows, *,
              f"guessing; trying seed {seed + 100}")
         history.dead_seeds.append(seed)
     else:
-        raise DeadNetwork(f"no seed of {history.dead_seeds} learned anything: are signal and "
+        raise TrainingError(f"no seed of {history.dead_seeds} learned anything: are signal and "
                           "background different in these data?")
     if plan.bits == "8":
         model = _narrow(arch, plan, model, windows, val, history, checkpoint, show)

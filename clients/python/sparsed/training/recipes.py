@@ -184,6 +184,15 @@ def brightest_first(images: np.ndarray, n: int) -> np.ndarray:
     return kept.reshape(images.shape)
 
 
-def mirrored(images: np.ndarray) -> np.ndarray:
-    """Images mirrored along the wires: what a particle of the other direction leaves."""
-    return images[:, :, ::-1]
+MIRRORS = {"none": (), "time": (1,), "wires": (2,), "both": (1, 2)}
+"""Axes of the images along which windows may be mirrored in training. Drift has no preferred
+direction; the beam has one along the wires of the last plane."""
+
+
+def mirrored(images: np.ndarray, axes: tuple[int, ...],
+             random: np.random.Generator) -> np.ndarray:
+    """Each window mirrored along each of the axes, or not: as chance has it."""
+    for axis in axes:
+        turned = random.random(len(images)) < 0.5
+        images = np.where(turned[:, None, None, None], np.flip(images, axis), images)
+    return images

@@ -15,7 +15,7 @@ import numpy as np
 from ..export import ExportError, check_model, export_model
 from ..windows import DataError, PixelFile
 from . import card, standins
-from .fit import DeadNetwork, History, Plan, log, train
+from .fit import History, Plan, TrainingError, log, train
 from .networks import ARCHITECTURES, SIZES, Architecture
 from .recipes import Windows, brightest_first, select, split
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, arguments: list[str], scratch: Path) -> int
     """Trains, exports, checks; the exit status. SessionError: a sentence for the user."""
     try:
         return _run(options, arguments, scratch)
-    except (DataError, ExportError, DeadNetwork, OSError) as error:
+    except (DataError, ExportError, TrainingError, OSError) as error:
         raise SessionError(str(error)) from None
 
 
@@ -58,7 +58,8 @@ def _run(options: argparse.Namespace, arguments: list[str], scratch: Path) -> in
                 options.learn_threshold, options.seed,
                 QUICK_EPOCHS if options.quick else options.epochs,
                 QUICK_BATCH if options.quick else options.batch,
-                options.learning_rate, options.augment, options.beta)
+                options.learning_rate,
+                options.augment if arch.name == "neutrino" else "none", options.beta)
     if options.brightest:
         data = replace(data, **{part: _brightest(getattr(data, part), n_pixels)
                                 for part in ("train", "val", "test")})

@@ -237,7 +237,8 @@ static void a_kernel_is_chosen_by_name(void **state)
     (void)state;
     struct model m = {.name = "test"};
     struct error err = {0};
-    assert_string_equal(kernel_choose("auto", &m, &err)->name, kernel_table[0]->name);
+    /* a model without layers: no fast kernel takes it */
+    assert_string_equal(kernel_choose("auto", &m, &err)->name, "scalar");
     assert_string_equal(kernel_choose("scalar", &m, &err)->name, "scalar");
     assert_null(kernel_choose("warp", &m, &err));
     assert_non_null(strstr(err.text, "kernel warp"));

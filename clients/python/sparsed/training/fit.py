@@ -20,7 +20,7 @@ from hgq.utils import trace_minmax
 
 from . import networks, slots
 from .networks import Architecture, Grid, Grids
-from .recipes import MIRRORS, Windows, mirrored
+from .recipes import MIRRORS, Windows, mirror
 
 TRIES = 5
 """Seeds that are tried where a network is dead."""
@@ -174,11 +174,14 @@ class _Trainer:
         random = np.random.default_rng([self.plan.seed, epoch])
         y = self.train.label.astype(np.float32)
         order = random.permutation(len(y))
-        inputs = self.x
-        if inputs is None:
-            inputs = self.inputs(mirrored(self.train.images, self.axes, random))
-        fitted = self.net.fit(inputs[order], y[order], batch_size=self.plan.batch,
-                              shuffle=False, epochs=1, verbose=0)
+        if self.x is not None:
+            x = self.x[order]
+        else:
+            images = self.train.images[order]
+            mirror(images, self.axes, random)
+            x = self.inputs(images)
+        fitted = self.net.fit(x, y[order], batch_size=self.plan.batch, shuffle=False, epochs=1,
+                              verbose=0)
         val_loss = self.net.evaluate(self.x_val, self.val.label.astype(np.float32),
                                      batch_size=1024, verbose=0)
         return float(fitted.history["loss"][0]), float(val_loss)

@@ -127,11 +127,11 @@ def select(files: list[PixelFile], recipe: str, *, seed: int, min_label: int = M
     parts: list[tuple[np.ndarray, np.ndarray, int, int, np.ndarray]] = []
     for file, event, number, plane in _planes(files, min_label):
         found = candidates(file, event, plane, random)
-        # Two background windows for one of signal are kept for now: what is too many is
-        # drawn away at the end, and no file needs to be read twice.
-        spare = found.background
-        if recipe == "tiles" and len(spare) > 2:
-            spare = spare[np.sort(random.choice(len(spare), 2, replace=False))]
+        # As many of background as of signal, and one where there is none: what is too many
+        # is drawn away at the end.
+        spare, wanted = found.background, max(1, len(found.signal))
+        if recipe == "tiles" and len(spare) > wanted:
+            spare = spare[np.sort(random.choice(len(spare), wanted, replace=False))]
         corners = np.concatenate([found.signal, spare])
         label = np.repeat([1, 0], [len(found.signal), len(spare)])
         parts.append((cut(found.image.pixels, corners, file.preprocessing), label, number,
@@ -189,10 +189,8 @@ MIRRORS = {"none": (), "time": (1,), "wires": (2,), "both": (1, 2)}
 direction; the beam has one along the wires of the last plane."""
 
 
-def mirrored(images: np.ndarray, axes: tuple[int, ...],
-             random: np.random.Generator) -> np.ndarray:
-    """Each window mirrored along each of the axes, or not: as chance has it."""
+def mirror(images: np.ndarray, axes: tuple[int, ...], random: np.random.Generator) -> None:
+    """Mirrors each window along each of the axes, or does not: as chance has it. In place."""
     for axis in axes:
-        turned = random.random(len(images)) < 0.5
-        images = np.where(turned[:, None, None, None], np.flip(images, axis), images)
-    return images
+        turned = np.flatnonzero(random.random(len(images)) < 0.5)
+        images[turned] = np.flip(images[turned], axis)

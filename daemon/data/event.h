@@ -56,9 +56,9 @@ struct event {
 
     uint32_t n_windows; /* the same for every event of a run */
     struct window *window;
-    int64_t *score_raw;    /* [n_windows][score_stride] */
-    double *score;         /* [n_windows][score_stride] */
-    uint32_t score_stride; /* the largest number of outputs of a model */
+    int64_t *score_raw;                 /* [n_windows][score_stride] */
+    double *score;                      /* [n_windows][score_stride] */
+    uint32_t score_stride;              /* the largest number of outputs of a model */
     bool scored_by_cpu, scored_by_card; /* windows without pixels count for neither */
 
     struct decision decision;

@@ -86,7 +86,8 @@ struct fpga_settings {
     uint64_t restart_ns;               /* back-off of the first restart */
     double cross_check;                /* share of the windows that the CPU computes too */
     uint32_t mismatches;               /* that a card may have before it is out of service */
-    char save_directory[SETTINGS_PATH_BYTES]; /* where differing windows are saved; empty: nowhere */
+    char
+        save_directory[SETTINGS_PATH_BYTES]; /* where differing windows are saved; empty: nowhere */
 };
 
 struct engine_settings {

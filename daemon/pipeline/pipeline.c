@@ -107,8 +107,8 @@ static bool create_slots(struct pipeline *p, const struct model_set *models, uin
     p->assembler = assembler_create(&settings, p->g, err);
     if (p->assembler == NULL)
         return false;
-    p->engine = engine_create(&p->settings->engine, p->g, models, settings.slots,
-                              p->event_wake.fd, p->monitor, err);
+    p->engine = engine_create(&p->settings->engine, p->g, models, settings.slots, p->event_wake.fd,
+                              p->monitor, err);
     if (p->engine == NULL)
         return false;
     for (uint32_t i = 0; i < settings.slots; i++) {

@@ -226,15 +226,19 @@ static uint8_t *read_file(const char *path, uint64_t *bytes, struct error *err)
     return data;
 }
 
-bool xclbin_read(const char *path, struct xclbin *x, struct error *err)
+bool xclbin_parse(const char *path, const uint8_t *data, uint64_t bytes, struct xclbin *x,
+                  struct error *err)
 {
     *x = (struct xclbin){0};
-    struct file f = {.path = path};
-    uint8_t *data = read_file(path, &f.bytes, err);
-    if (data == NULL)
-        return false;
-    f.data = data;
-    bool good = f.bytes > 0 ? check(&f, x, err) : refuse(&f, err, "empty");
+    struct file f = {.path = path, .data = data, .bytes = bytes};
+    return bytes > 0 ? check(&f, x, err) : refuse(&f, err, "empty");
+}
+
+bool xclbin_read(const char *path, struct xclbin *x, struct error *err)
+{
+    uint64_t bytes;
+    uint8_t *data = read_file(path, &bytes, err);
+    bool good = data != NULL && xclbin_parse(path, data, bytes, x, err);
     free(data);
     return good;
 }

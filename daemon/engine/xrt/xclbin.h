@@ -35,6 +35,10 @@ struct xclbin {
  * other. */
 bool xclbin_read(const char *path, struct xclbin *x, struct error *err);
 
+/* The same of a file's contents; `path` is for sentences. */
+bool xclbin_parse(const char *path, const uint8_t *data, uint64_t bytes, struct xclbin *x,
+                  struct error *err);
+
 /* Whether it was made from this model, and for emulation where `emulation` is asked for.
  * Errors (CONFIG) name both. */
 bool xclbin_fits(const struct xclbin *x, const char *path, const struct model *m, bool emulation,

@@ -236,7 +236,9 @@ int main(int argc, char **argv)
     if (!good)
         refuse(s, &err);
     else
-        good = run(s, argv[1], argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
+        /* An emulated card is the only one its process sees. */
+        good =
+            run(s, argv[1], argv[2], argv[4][0] == '\0' ? (uint32_t)strtoul(argv[3], NULL, 10) : 0);
     emulation_stop();
     return good ? 0 : 1;
 }

@@ -1,0 +1,45 @@
+/* Any bytes as an xclbin. What is taken must have sizes by which records can be packed and
+ * read inside their batch: the largest window and a result are, with nothing to spare. */
+#include "engine/xrt/record.h"
+#include "engine/xrt/xclbin.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+enum { MANY = 4096 };
+
+static void pack_and_read(const struct xclbin *x)
+{
+    struct pixel place[MANY];
+    uint32_t n = x->form == KERNEL_LIST ? x->n_slots : 1;
+    if (n > MANY || x->height == 0 || x->width == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        place[i] = (struct pixel){(uint16_t)(x->height - 1), (uint16_t)(x->width - 1)};
+    int32_t *value = calloc((size_t)n * x->channels + 1, sizeof *value);
+    int64_t *raw = calloc(x->n_outputs + 1, sizeof *raw);
+    uint8_t *window = malloc(x->window_bytes + 1), *result = calloc(1, x->result_bytes + 1);
+    if (value == NULL || raw == NULL || window == NULL || result == NULL)
+        abort();
+    uint8_t *exact = realloc(window, x->window_bytes);
+    struct window w = {.n_listed = n, .place = place, .value = value};
+    record_window(x, &w, exact);
+    if (!record_result(x, result, 0, raw))
+        abort();
+    free(value);
+    free(raw);
+    free(exact);
+    free(result);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    struct xclbin x;
+    struct error err = {.code = ERROR_NONE};
+    if (xclbin_parse("fuzz", data, bytes, &x, &err))
+        pack_and_read(&x);
+    else if (err.code != ERROR_CONFIG || err.text[0] == '\0')
+        abort();
+    return 0;
+}

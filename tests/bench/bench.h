@@ -87,6 +87,7 @@ void bench_object(const struct bench_options *o, json_t *object);
 
 int bench_windows(const struct bench_options *o);
 int bench_chains(const struct bench_options *o);
+int bench_offload(const struct bench_options *o);
 int bench_imaging(const struct bench_options *o);
 int bench_pipeline(const struct bench_options *o);
 int bench_latency(const struct bench_options *o);

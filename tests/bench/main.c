@@ -11,8 +11,8 @@ static const struct {
     const char *name;
     int (*run)(const struct bench_options *o);
 } commands[] = {
-    {"engine", bench_windows},    {"chains", bench_chains},   {"imaging", bench_imaging},
-    {"pipeline", bench_pipeline}, {"latency", bench_latency},
+    {"offload", bench_offload}, {"engine", bench_windows},    {"chains", bench_chains},
+    {"imaging", bench_imaging}, {"pipeline", bench_pipeline}, {"latency", bench_latency},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -45,6 +45,7 @@ static const char doc[] =
     "            the scalar reference; windows of the vectors file beside the model\n"
     "  chains    one core: jets, MNIST and the standard CNN, all sizes, against the scalar\n"
     "            reference; the standard CNN also with every pixel lit\n"
+    "  offload   one core: windows to a card that takes no time, and back\n"
     "  imaging   one core: samples to hits, against plainly reading the same buffer\n"
     "  pipeline  the whole daemon over tcp and ipc, against ZeroMQ alone receiving the same\n"
     "            messages, by fragment size\n"
@@ -91,8 +92,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (a->command == NULL)
-            argp_error(state,
-                       "a command is missing: engine, chains, imaging, pipeline, latency or all");
+            argp_error(
+                state,
+                "a command is missing: engine, chains, offload, imaging, pipeline, latency or all");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -119,7 +121,8 @@ int main(int argc, char **argv)
     }
     if (!known) {
         (void)fprintf(stderr,
-                      "%s: no such command: must be engine, imaging, pipeline, latency or all\n",
+                      "%s: no such command: must be engine, chains, offload, imaging, pipeline, "
+                      "latency or all\n",
                       a.command);
         return 2;
     }

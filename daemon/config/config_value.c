@@ -288,10 +288,10 @@ static bool store_item(const struct setting *row, const struct toml_value *v, ui
         return true;
     case SETTING_PLANES:
         if (v->kind != TOML_KIND_INTEGER || v->integer < 0 || v->integer > UINT32_MAX)
-            return fail(problem, "must be a list of plane ids, as [0, 2]");
+            return fail(problem, "must be a list of ids, as [0, 2]");
         for (uint32_t j = 0; j < i; j++)
             if (planes->id[j] == (uint32_t)v->integer)
-                return fail(problem, "plane %" PRIu32 " is there twice", planes->id[j]);
+                return fail(problem, "%" PRIu32 " is there twice", planes->id[j]);
         planes->id[i] = (uint32_t)v->integer;
         planes->count = i + 1;
         return true;

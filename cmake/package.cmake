@@ -12,7 +12,8 @@ install(DIRECTORY proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/sparsed/proto FILE
 find_program(HELP2MAN help2man)
 if(HELP2MAN AND NOT SPARSED_SANITIZE)
   set(pages "")
-  foreach(program sparsed sparse-verify sparse-score sparse-replay sparse-decisions sparse-top)
+  foreach(program sparsed sparse-verify sparse-score sparse-replay sparse-decisions sparse-top sparse-hls
+          sparse-device)
     set(page ${CMAKE_BINARY_DIR}/man/${program}.1)
     add_custom_command(OUTPUT ${page}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/man

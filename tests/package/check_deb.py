@@ -10,7 +10,8 @@ import tempfile
 build, cpack, version = sys.argv[1:]
 WANTED = [f"./usr/bin/{name}" for name in
           ("sparsed", "sparse-replay", "sparse-top", "sparse-decisions", "sparse-verify",
-           "sparse-score")]
+           "sparse-score", "sparse-device", "sparse-xclbin", "sparse-hls")]
+WITH_XRT = ["./usr/bin/sparsed-xrt"]  # where the build found XRT
 WANTED += ["./usr/lib/systemd/system/sparsed.service", "./usr/lib/python3/dist-packages/sparsed/__init__.py",
            "./usr/lib/python3/dist-packages/sparsed/decision_pb2.py", "./usr/share/doc/sparsed/operations.md",
            "./usr/share/doc/sparsed/README.md", "./etc/sparsed/trigger.toml", "./etc/sparsed/demo.toml"]
@@ -33,6 +34,8 @@ with tempfile.TemporaryDirectory() as folder:
     depends = output("dpkg-deb", "-f", deb, "Depends")
     conffiles = output("dpkg-deb", "-I", deb, "conffiles").split()
 
+if (pathlib.Path(build) / "bin/sparsed-xrt").exists():
+    WANTED += WITH_XRT
 missing = [name for name in WANTED if name not in files]
 missing += [f"conffile {n}" for n in files if n.endswith(".toml") and n[1:] not in conffiles]
 missing += [f"dependency {n}" for n in ("libzmq5", "libhdf5", "libprotobuf-c1") if n not in depends]

@@ -22,13 +22,17 @@ RATES = (0.1, 0.01, 0.001)
 
 
 def commit() -> str:
-    """The commit of the source that runs, "" where it is no checkout."""
-    try:
-        done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True,
-                              text=True, cwd=Path(__file__).parent, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    """The last commit of this package, "-dirty" where it is changed; "" in no checkout."""
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *words, "--", "."], capture_output=True, text=True,
+                                  cwd=Path(__file__).parents[1], timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    last = git("log", "-1", "--format=%h")
+    return f"{last}-dirty" if last and git("status", "--porcelain") else last or ""
 
 
 def versions() -> dict[str, str]:

@@ -130,8 +130,15 @@ def _check(p: argparse.ArgumentParser, o: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """TensorFlow writes lines about cards it did not find before it can be told not to."""
+def prepare(threads: int) -> Iterator[None]:
+    """Sets up Keras, which is to be imported inside: its backend, its threads (0: all cores),
+    and no lines from TensorFlow about cards that it did not find."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    if threads > 0:
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ[name] = str(threads)
     kept = os.dup(2)
     with open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), 2)
@@ -145,14 +152,7 @@ def _silent_stderr() -> Iterator[None]:
 def main(arguments: list[str]) -> int:
     """Runs the command line; the exit status."""
     options = parse(arguments)
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    if options.threads > 0:
-        os.environ["OMP_NUM_THREADS"] = str(options.threads)
-        os.environ["TF_NUM_INTRAOP_THREADS"] = str(options.threads)
-        os.environ["TF_NUM_INTEROP_THREADS"] = str(options.threads)
-    with _silent_stderr():
+    with prepare(options.threads):
         from .session import SessionError, run
     try:
         with tempfile.TemporaryDirectory() as scratch:

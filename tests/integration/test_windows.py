@@ -8,6 +8,7 @@ import pytest
 
 import pixelfile
 from sparsed import windows as w
+from test_score import small_model
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,42 @@ def test_sums_are_made_pairwise_and_wires_in_order(factors):
             total = np.float32(total + pairwise(bins))
         expected[row, col] = total if total >= 1 else 0
     np.testing.assert_array_equal(w.reduce(samples, pre), expected)
+
+
+def test_the_daemon_cuts_the_same_windows(run, tmp_path, events):
+    """sparse-score is the daemon's own imaging and engine over a pixel file. A network that
+    adds up the first 4 pixels, each place with a weight of its own, must see in every window
+    what the twin sees: place, number of active pixels, and the pixels themselves."""
+    model = small_model(tmp_path / "small.h5", w.NEUTRINO.attributes(), size=63)
+    done = run("sparse-score", model, events, "-o", tmp_path / "scores.h5")
+    assert done.returncode == 0, done.stderr
+    with h5py.File(tmp_path / "scores.h5") as file:
+        table = {name: values[()] for name, values in file["window_table"].items()}
+        numbers = table["event_id"][:, 2]
+    file = w.PixelFile(events)
+    pre = file.preprocessing
+    weights = (np.arange(63 * 63) * 331 % 700 - 150).reshape(63, 63)
+    row = 0
+    for event in range(len(file)):
+        for plane in range(3):
+            corners = file.tiles(plane)
+            image = file.image(event, plane)
+            for corner, pixels in zip(corners, w.cut(image.pixels, corners, pre)):
+                assert numbers[row] == event and table["plane"][row, 0] == plane
+                assert table["first_bin"][row, 0] == corner[0] * pre.pool_time
+                assert table["first_wire"][row, 0] == corner[1] * pre.pool_wires
+                raw = np.floor(pixels.astype(np.float64) * 16).astype(int)
+                at = np.argwhere(raw > 0)
+                assert table["n_active"][row, 0] == len(at)
+                # Sums are on 2^-14 of pixel and weight, kept on 2^-10, each rounded down.
+                sum_raw = -300
+                for r, c in at[:4]:
+                    sum_raw += raw[r, c] * weights[r, c] >> 4
+                assert table["score_raw"][row, 0] == sum_raw
+                assert table["vertex"][row, 0] == w.holds(corner[None],
+                                                          file.vertex(event, plane), pre)[0]
+                row += 1
+    assert row == len(numbers) == len(file) * 85
 
 
 def test_a_plane_is_tiled_as_the_daemon_tiles_it(events):

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STARTS = 300, DEADLINE_NS = 1000 };
+enum { STARTS = 100, DEADLINE_NS = 1000 };
 
 /* ---- the process ---- */
 
@@ -294,11 +294,10 @@ static void many_starts_leave_nothing(void **state)
     (void)state;
     begin("ends");
     int before = descriptors();
-    for (int i = 0; i < 100 * STARTS && counter_read(&b.monitor.starts) < STARTS; i++) {
+    for (int i = 0; i < 1000 * STARTS && counter_read(&b.monitor.starts) < STARTS; i++) {
         b.now_ns += 61 * NS_PER_S;
         offload_tick(b.offload, b.now_ns);
-        if (atomic_load(&b.monitor.state) == FPGA_STATE_starting)
-            (void)poll(NULL, 0, 1);
+        (void)poll(NULL, 0, 1); /* for the process, which needs its own time */
     }
     assert_int_equal(counter_read(&b.monitor.starts), STARTS);
     offload_destroy(&b.offload);

@@ -15,7 +15,7 @@
 
 #define LOOK_NS        (20 * NS_PER_MS) /* how often a process is looked after */
 #define MAX_BACKOFF_NS (60 * NS_PER_S)
-#define TRUSTED_NS     (60 * NS_PER_S) /* up for so long: the next start waits as the first did */
+#define TRUSTED_TIMES  10 /* up for so many first back-offs: the next is as the first was */
 
 enum slot_use { SLOT_FREE, SLOT_FILLING, SLOT_OUT, SLOT_LOST };
 
@@ -67,7 +67,8 @@ static const char *reason(const struct offload *o, enum fpga_down cause,
 static void down(struct offload *o, enum fpga_down cause, uint64_t now_ns)
 {
     char text[SHARED_TEXT_BYTES];
-    bool trusted = o->state == FPGA_STATE_up && now_ns - o->since_ns >= TRUSTED_NS;
+    bool trusted = o->state == FPGA_STATE_up &&
+                   now_ns - o->since_ns >= TRUSTED_TIMES * o->settings->restart_ns;
     o->backoff_ns = trusted ? o->settings->restart_ns : o->backoff_ns;
     counter_add(&o->monitor->down[cause], 1);
     log_warn("fpga %u (%s): %s; on the CPU until it has proved itself, next start in %.1f s",

@@ -10,7 +10,8 @@
  *
  * Going down ends the process (SIGKILL), whatever it is doing; its batches are lost to the
  * card, not to the events: whoever submitted them computes them on the CPU. Back-off
- * doubles from start to start, up to a minute, and begins anew after a minute up.
+ * doubles from fall to fall, up to a minute, and begins anew once the card was up for ten
+ * times the first one.
  *
  * Self-test: windows made from a seed, whose scores the caller has computed on the CPU, are
  * sent as the first batch of each process; a card that gets one bit wrong is not used.

@@ -4,16 +4,13 @@
  * Windows are those of the vectors files. A standard CNN is measured twice: with
  * them, where blocks like an empty image's are left out, and with every pixel lit,
  * where there is nothing to leave out. */
-#include "bench/bench.h"
-#include "engine/cpu/kernel.h"
-#include "model/dense_window.h"
+#include "bench/cases.h"
+#include "bench/goals.h"
 #include "offline/verify_vectors.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { PASSES = 10, MAX_KERNELS = 8 };
+enum { MAX_KERNELS = 8 };
 
 static const char *const names[] = {
     "jet-sparse_t-16b",         "jet-sparse_s-16b",         "jet-sparse_m-16b",
@@ -24,38 +21,6 @@ static const char *const names[] = {
     "sparsemnist-sparse_m-8b",  "sparsemnist-sparse_l-8b",  "sparsemnist-full-16b",
     "sparsemnist-full-8b",      "neutrino-full-16b",        "neutrino-full-8b",
 };
-
-/* A kernel at work: `n` windows, `passes` times. */
-struct worker {
-    const struct kernel *kernel;
-    void *state;
-    const struct window *window;
-    uint32_t n, passes;
-    volatile int64_t sink;
-};
-
-static uint64_t work(void *state)
-{
-    /* an order of its own for each pass: one and the same is learnt by heart */
-    static const uint32_t step[PASSES] = {3, 7, 9, 11, 13, 17, 19, 21, 23, 27};
-    struct worker *k = state;
-    int64_t raw[MODEL_MAX_OUTPUTS];
-    int64_t sum = 0;
-    struct timespec start;
-    struct timespec end;
-    /* the time this thread had, so that a busy machine matters less */
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
-    for (uint32_t pass = 0; pass < k->passes; pass++) {
-        for (uint32_t i = 0; i < k->n; i++) {
-            k->kernel->run(k->state, &k->window[i * step[pass] % k->n], raw);
-            sum += raw[0];
-        }
-    }
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
-    k->sink = sum;
-    return (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000U + (uint64_t)end.tv_nsec -
-           (uint64_t)start.tv_nsec;
-}
 
 static double ns_of(const struct bench_series *s, uint64_t ns)
 {
@@ -82,38 +47,54 @@ static void show(const struct bench_options *o, const char *name, double listed,
     }
 }
 
-static bool measure(const struct bench_options *o, const char *name, const struct model *m,
-                    const struct window *window, uint32_t n)
+/* Of all sizes of one task the one that gains least over the scalar reference. */
+struct least {
+    const char *what;
+    double goal;
+    bool any;
+    char model[64];
+    struct bench_series ours, scalar;
+};
+
+static void note_least(struct least *l, const char *name, const struct bench_series *series,
+                       uint32_t n)
 {
-    struct worker worker[MAX_KERNELS];
+    const struct bench_series *ours = &series[0], *scalar = &series[n - 1];
+    if (n < 2 || (l->any && bench_ratio(&l->ours, &l->scalar).min <= bench_ratio(ours, scalar).min))
+        return;
+    l->any = true;
+    l->ours = *ours;
+    l->scalar = *scalar;
+    (void)snprintf(l->model, sizeof l->model, "%s", name);
+}
+
+static bool measure(const struct bench_options *o, const char *name, const struct model *m,
+                    const struct windows *w, struct least *least, struct error *err)
+{
+    struct runner runner[MAX_KERNELS];
     struct bench_series series[MAX_KERNELS];
     uint32_t kernels = 0;
-    struct error err = {0};
     uint64_t listed = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        listed += window[i].n_listed;
+    bool good = true;
+    for (uint32_t i = 0; i < w->n; i++) {
+        listed += w->window[i].n_listed;
     }
-    for (size_t i = 0; kernel_table[i]->name != NULL && kernels < MAX_KERNELS; i++) {
+    for (size_t i = 0; good && kernel_table[i]->name != NULL && kernels < MAX_KERNELS; i++) {
         const struct kernel *k = kernel_table[i];
         bool reference = kernel_table[i + 1]->name == NULL;
-        if (!kernel_usable(k, m)) {
-            continue;
+        if (kernel_usable(k, m)) {
+            good = runner_open(&runner[kernels], &series[kernels], k, m, w,
+                               reference ? 1 : RUNNER_PASSES, err);
+            kernels++;
         }
-        struct worker *to = &worker[kernels];
-        *to = (struct worker){.kernel = k,
-                              .state = k->create(m, &err),
-                              .window = window,
-                              .n = n,
-                              .passes = reference ? 1 : PASSES};
-        series[kernels++] = (struct bench_series){
-            .name = k->name, .run = work, .state = to, .work = to->n * to->passes};
     }
-    bool good = bench_measure(series, kernels, o->rounds);
+    good = good && bench_measure(series, kernels, o->rounds);
     if (good) {
-        show(o, name, (double)listed / n, series, kernels);
+        show(o, name, (double)listed / w->n, series, kernels);
+        note_least(least, name, series, kernels);
     }
     for (uint32_t i = 0; i < kernels; i++) {
-        worker[i].kernel->destroy(worker[i].state);
+        runner_close(&runner[i]);
     }
     return good;
 }
@@ -127,55 +108,78 @@ static void light_up(const struct model *m, int32_t *image)
 }
 
 static bool measure_images(const struct bench_options *o, const char *name, const struct model *m,
-                           const int32_t *image, uint32_t n)
+                           const int32_t *image, uint32_t n, struct least *least, struct error *err)
 {
-    size_t pixels = (size_t)m->height * m->width * m->channels;
-    struct window *window = calloc(n, sizeof *window);
-    struct pixel *place = calloc((size_t)n * m->max_listed, sizeof *place);
-    int32_t *value = calloc((size_t)n * m->max_listed * m->channels, sizeof *value);
-    bool good = window != NULL && place != NULL && value != NULL;
-    for (uint32_t i = 0; good && i < n; i++) {
-        size_t first = (size_t)i * m->max_listed;
-        dense_window_make(m, image + i * pixels, place + first, value + first * m->channels,
-                          &window[i]);
-    }
-    good = good && measure(o, name, m, window, n);
-    free(window);
-    free(place);
-    free(value);
+    struct windows w;
+    if (!windows_make(&w, m, image, n))
+        return error_set(err, ERROR_SYSTEM, "%s: no memory for its windows", name);
+    bool good = measure(o, name, m, &w, least, err);
+    windows_free(&w);
     return good;
 }
 
-static bool measure_model(const struct bench_options *o, const char *name, struct error *err)
+static bool measure_model(const struct bench_options *o, const char *name, struct least *least,
+                          struct error *err)
 {
     char path[1024];
     (void)snprintf(path, sizeof path, "%s/golden/%s.model.h5", SPARSED_SHARED, name);
     struct model *m = model_load(path, err);
     (void)snprintf(path, sizeof path, "%s/golden/%s.vectors.h5", SPARSED_SHARED, name);
     struct verify_vectors *v = m == NULL ? NULL : verify_vectors_read(m, path, err);
-    bool good = v != NULL && measure_images(o, name, m, v->input, (uint32_t)v->events);
+    bool good = v != NULL && measure_images(o, name, m, v->input, (uint32_t)v->events, least, err);
     if (good && m->reduce == NULL) {
         light_up(m, v->input);
-        good = measure_images(o, "  the same, every pixel lit", m, v->input, 1);
+        good = measure_images(o, "  the same, every pixel lit", m, v->input, 1, least, err);
     }
     verify_vectors_destroy(&v);
     model_destroy(&m);
     return good;
 }
 
+/* The task of a network: the row of `least` that it belongs to. */
+static struct least *find_task(struct least *least, uint32_t n, const char *name)
+{
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        if (strstr(name, least[i].what) != NULL)
+            return &least[i];
+    }
+    return &least[n - 1];
+}
+
+static void add_goals(const struct bench_options *o, struct least *least, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        char what[96];
+        if (!least[i].any)
+            continue;
+        (void)snprintf(what, sizeof what, "%s, least: %.40s", least[i].what, least[i].model);
+        least[i].scalar.name = "scalar reference";
+        goals_add_series(o->goals, what, "win/ns", &least[i].ours, &least[i].scalar, least[i].goal,
+                         GOAL_AT_LEAST);
+    }
+}
+
 int bench_chains(const struct bench_options *o)
 {
     struct error err = {0};
+    static struct least least[4]; /* series are large */
+    memset(least, 0, sizeof least);
+    least[0].what = "mnist-full";
+    least[1].what = "mnist";
+    least[2].what = "jet";
+    least[3].what = "neutrino-full";
+    least[1].goal = least[2].goal = 4;
     if (!o->json) {
         printf("\nchains: ns a window, one core, beside the scalar reference\n"
                "%-26s %-16s %7s %10s %10s %12s %8s\n",
                "", "kernel", "pixels", "best", "median", "scalar best", "times");
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!measure_model(o, names[i], &err)) {
+        if (!measure_model(o, names[i], find_task(least, 4, names[i]), &err)) {
             (void)fprintf(stderr, "chains: %s\n", err.text[0] ? err.text : "no memory");
             return 1;
         }
     }
+    add_goals(o, least, 4);
     return 0;
 }

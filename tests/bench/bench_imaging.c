@@ -2,7 +2,7 @@
  * buffer with one core: the fastest of several reads, each an OR of all bytes in
  * four registers, with and without prefetching at several distances. */
 #include "base/clock.h"
-#include "bench/bench.h"
+#include "bench/goals.h"
 #include "bench/planes.h"
 #include "imaging/reduce.h"
 
@@ -160,6 +160,12 @@ static int bench_type(const struct bench_options *o, struct plane *p, const char
         bench_row_rate(o, type, &series[i], i < n_reads ? NULL : peer, fastest_kernel ? goal : 0);
     }
     bench_note(o, "peer: %s", peer->name);
+    char what[64];
+    (void)snprintf(what, sizeof what, "imaging, %s, %s", type, series[n_reads].name);
+    goals_add_series(o->goals, what, "GB/s", &series[n_reads], peer, goal, GOAL_AT_LEAST);
+    if (p->fragment.sample_type == SAMPLE_INT16)
+        goals_rates(o->goals)->imaging_bytes_per_ns =
+            (double)p->bytes / (double)bench_min_ns(&series[n_reads]);
     return 0;
 }
 

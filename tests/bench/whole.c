@@ -83,15 +83,27 @@ void whole_endpoint(char *text, size_t bytes, const char *transport, int which)
     int id = (int)getpid();
     if (strcmp(transport, "tcp") == 0) /* below the ports of outgoing connections */
         (void)snprintf(text, bytes, "tcp://127.0.0.1:%d", 10000 + id % 10000 * 2 + which);
-    else /* a name without a file */
+    else if (strcmp(transport, "ipc") == 0) /* a name without a file */
         (void)snprintf(text, bytes, "ipc://@sparse-bench-%d-%d", id, which);
+    else
+        (void)snprintf(text, bytes, "inproc://sparse-bench-%d", which);
 }
 
-bool feeder_open(struct feeder *f, void **context, const char *endpoint)
+void *whole_context(int number)
+{
+    void *context = zmq_ctx_new();
+    (void)zmq_ctx_set(context, ZMQ_THREAD_NAME_PREFIX, number);
+    return context;
+}
+
+enum { FEEDER_CONTEXT = 1, DAEMON_CONTEXT = 2 };
+
+bool feeder_open(struct feeder *f, void *shared, const char *endpoint)
 {
     int mark = WHOLE_HIGH_WATER, zero = 0;
-    *context = zmq_ctx_new();
-    f->socket = zmq_socket(*context, ZMQ_PUSH);
+    f->shares_context = shared != NULL;
+    f->context = shared != NULL ? shared : whole_context(FEEDER_CONTEXT);
+    f->socket = zmq_socket(f->context, ZMQ_PUSH);
     (void)zmq_setsockopt(f->socket, ZMQ_SNDHWM, &mark, sizeof mark);
     (void)zmq_setsockopt(f->socket, ZMQ_LINGER, &zero, sizeof zero);
     if (zmq_connect(f->socket, endpoint) == 0)
@@ -100,12 +112,14 @@ bool feeder_open(struct feeder *f, void **context, const char *endpoint)
     return false;
 }
 
-void feeder_close(struct feeder *f, void *context)
+void feeder_close(struct feeder *f)
 {
-    if (context == NULL)
+    if (f->context == NULL)
         return;
     (void)zmq_close(f->socket);
-    (void)zmq_ctx_term(context);
+    if (!f->shares_context)
+        (void)zmq_ctx_term(f->context);
+    f->context = NULL;
 }
 
 bool feeder_send(struct feeder *f)
@@ -129,6 +143,7 @@ bool feeder_send(struct feeder *f)
 static void *run_feeder(void *arg)
 {
     struct feeder *f = arg;
+    (void)pthread_setname_np(pthread_self(), "feeder");
     f->failed = !feeder_send(f);
     return NULL;
 }
@@ -154,6 +169,7 @@ static const char configuration[] =
     "[readout]\n"
     "endpoints = [\"@%s\"]\npattern = \"pull\"\nhigh_water_mark = %d\n"
     "event_timeout = \"60 s\"\noverload = \"block\"\nevent_slots = 16\n"
+    "[imaging]\nworkers = %u\n"
     "[engine]\nkind = \"cpu\"\n"
     "[[engine.model]]\nfile = \"%s\"\n"
     "[[trigger.rule]]\nname = \"neutrino\"\nlabel = \"neutrino\"\nthreshold = 0.5\n"
@@ -162,18 +178,19 @@ static const char configuration[] =
 
 static const char decisions[] = "inproc://bench-decisions";
 
-static bool load(struct whole *w, const char *endpoint, const char *model, struct error *err)
+static bool load(struct whole *w, const char *endpoint, const char *model, uint32_t workers,
+                 struct error *err)
 {
     char text[4096];
-    int n =
-        snprintf(text, sizeof text, configuration, endpoint, WHOLE_HIGH_WATER, model, decisions);
+    int n = snprintf(text, sizeof text, configuration, endpoint, WHOLE_HIGH_WATER, workers, model,
+                     decisions);
     if (n < 0 || (size_t)n >= sizeof text)
         return error_set(err, ERROR_CONFIG, "%s: the name is too long", model);
     return config_load_text("bench", text, (size_t)n, NULL, 0, &w->settings, err) &&
            model_set_load(&w->models, &w->geometry, &w->settings, err);
 }
 
-struct whole *whole_start(const char *endpoint, const char *model)
+struct whole *whole_start(const char *endpoint, const char *model, uint32_t workers)
 {
     struct error err = {0};
     if (model == NULL) {
@@ -181,13 +198,13 @@ struct whole *whole_start(const char *endpoint, const char *model)
         return NULL;
     }
     struct whole *w = calloc(1, sizeof *w);
-    if (w == NULL || !load(w, endpoint, model, &err)) {
+    if (w == NULL || !load(w, endpoint, model, workers, &err)) {
         (void)fprintf(stderr, "%s\n", w == NULL ? "no memory" : err.text);
         free(w);
         return NULL;
     }
     int patience = WHOLE_PATIENCE_MS;
-    w->context = zmq_ctx_new();
+    w->context = whole_context(DAEMON_CONTEXT);
     w->decisions = zmq_socket(w->context, ZMQ_PULL);
     (void)zmq_setsockopt(w->decisions, ZMQ_RCVTIMEO, &patience, sizeof patience);
     if (zmq_bind(w->decisions, decisions) == 0)

@@ -34,6 +34,8 @@ void samples_free(struct samples *s);
 /* Sends events over one PUSH socket. */
 struct feeder {
     const struct samples *samples;
+    void *context;
+    bool shares_context; /* it belongs to the daemon: inproc needs one context */
     void *socket;
     uint32_t fragment_wires; /* wires of a message */
     uint32_t events;         /* how many to send */
@@ -47,13 +49,15 @@ struct feeder {
 uint32_t feeder_messages(const struct feeder *f);
 double feeder_event_bytes(void);
 
-/* Writes an endpoint for this process, "tcp" on the loopback or "ipc"; `which`: 0 or 1. */
+/* Writes an endpoint for this process, "tcp" on the loopback, "ipc" or "inproc"; `which`:
+ * 0 or 1. */
 void whole_endpoint(char *text, size_t bytes, const char *transport, int which);
 
-/* The feeder's socket, in a context of its own; samples and events are the caller's
- * to set. feeder_close may be called for one that was never opened. */
-bool feeder_open(struct feeder *f, void **context, const char *endpoint);
-void feeder_close(struct feeder *f, void *context);
+/* The feeder's socket, in a context of its own, or in `shared` if it is not NULL;
+ * samples and events are the caller's to set. feeder_close may be called for one that
+ * was never opened. */
+bool feeder_open(struct feeder *f, void *shared, const char *endpoint);
+void feeder_close(struct feeder *f);
 
 /* Sends f->events events and returns, or does so in a thread until feeder_join. */
 bool feeder_send(struct feeder *f);
@@ -70,9 +74,14 @@ struct whole {
     struct pipeline *pipeline;
 };
 
-/* The daemon with all its threads, bound to `endpoint`. NULL: it said why. */
-struct whole *whole_start(const char *endpoint, const char *model);
+/* The daemon with all its threads and so many workers, bound to `endpoint`. NULL: it
+ * said why. */
+struct whole *whole_start(const char *endpoint, const char *model, uint32_t workers);
 void whole_stop(struct whole **w);
+
+/* A context whose own threads are called NUMBER/ZMQbg/..., so that threads.h can tell
+ * them apart. */
+void *whole_context(int number);
 
 /* A message of some parts: waits for it; false: nothing came in time. `last` gets
  * the last part, to be closed, or may be NULL. */

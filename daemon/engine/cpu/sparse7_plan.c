@@ -1,7 +1,7 @@
 /* How: one walk along the layers with the interval of what flows. Each function
  * takes the layer it knows, or says no. Bounds come from the real weights: a field
- * holds at most one pixel a tap, a pooled place at most its area, the dense layer
- * at most `slots` places.
+ * holds at most one pixel a tap and never more than the list, a pooled place at most its area, the
+ * dense layer at most `slots` places.
  */
 #include "engine/cpu/sparse7.h"
 #include "engine/cpu/sparse7_walk.h"
@@ -38,12 +38,31 @@ static size_t tap_of(const struct layer *l, uint32_t kh, uint32_t kw)
     return (size_t)(3 + l->kernel_h / 2 - kh) * 8 + 3 + l->kernel_w / 2 - kw;
 }
 
-/* The exact sum's weights on its grid, and its interval in *lo, *hi. */
-static bool exact_filter(const struct layer *l, struct sparse7_conv *c, uint32_t f, int64_t x_lo,
-                         int64_t x_hi, int64_t *lo, int64_t *hi)
+static int descending(const void *a, const void *b)
 {
-    *lo = *hi = 0;
-    for (uint32_t k = 0; k < l->kernel_h * l->kernel_w; k++) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+/* The largest sum of at most `slots` of n numbers, which are sorted in place. The
+ * exporter bounds accumulators in the same way, so that they are no wider than this. */
+static int64_t largest_sum(int64_t *value, size_t n, uint32_t slots)
+{
+    int64_t sum = 0;
+    qsort(value, n, sizeof *value, descending);
+    for (size_t i = 0; i < n && i < slots && value[i] > 0; i++)
+        sum += value[i];
+    return sum;
+}
+
+/* The exact sum's weights on its grid, and its interval in *lo, *hi: of a window's
+ * slots each is under one tap, or under none. */
+static bool exact_filter(const struct layer *l, struct sparse7_conv *c, uint32_t f, uint32_t slots,
+                         int64_t x_lo, int64_t x_hi, int64_t *lo, int64_t *hi)
+{
+    int64_t up[SPARSE7_TAPS], down[SPARSE7_TAPS];
+    uint32_t taps = l->kernel_h * l->kernel_w;
+    for (uint32_t k = 0; k < taps; k++) {
         int32_t w;
         if (!sparse7_walk_regrid(l->weight[(size_t)k * l->out.channels + f],
                                  l->in_t.fraction + l->weight_t.fraction, l->accum_t.fraction,
@@ -52,9 +71,11 @@ static bool exact_filter(const struct layer *l, struct sparse7_conv *c, uint32_t
             return false;
         }
         c->weight[f][tap_of(l, k / l->kernel_w, k % l->kernel_w)] = (int16_t)w;
-        *lo += w < 0 ? w * x_hi : w * x_lo;
-        *hi += w < 0 ? w * x_lo : w * x_hi;
+        up[k] = w < 0 ? w * x_lo : w * x_hi;
+        down[k] = w < 0 ? -w * x_hi : -w * x_lo;
     }
+    *hi = largest_sum(up, taps, slots);
+    *lo = -largest_sum(down, taps, slots);
     return true;
 }
 
@@ -68,7 +89,7 @@ static bool exact_conv(const struct layer *l, struct sparse7_conv *c, const stru
     }
     for (uint32_t f = 0; f < l->out.channels; f++) {
         int64_t a, b;
-        if (!exact_filter(l, c, f, x_lo, x_hi, &a, &b) ||
+        if (!exact_filter(l, c, f, w->p->slots, x_lo, x_hi, &a, &b) ||
             !sparse7_walk_regrid(l->bias[f], l->bias_t.fraction, l->accum_t.fraction,
                                  &c->bias[f])) {
             return false;

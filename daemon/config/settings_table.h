@@ -80,7 +80,7 @@ S("imaging.window_time_bins", imaging.window_time_bins, UINT, "0", "0", "1000000
 S("imaging.window_wires",     imaging.window_wires,     UINT, "0", "0", "1000000", "wires", "a window spans; 0 or what the model says") \
 \
 S("engine.kind",                    engine.kind,                    CHOICE, "cpu", "", "", "cpu | fpga", "where windows are scored; fpga: on cards, for models that have an xclbin, else and in need on the CPU") \
-S("engine.kernel",                  engine.kernel,                  TEXT, "auto", "1", "", "", "the kernel that runs the network, by its name; auto: the fastest that fits model and machine") \
+S("engine.kernel",                  engine.kernel,                  TEXT, "auto", "1", "", "", "avx512, avx2, portable, scalar, or one kernel's name; auto: the fastest that fits model and machine") \
 S("engine.window_stride_time_bins", engine.window_stride_time_bins, UINT, "0", "0", "1000000", "time bins", "from one window to the next; 0: windows side by side") \
 S("engine.window_stride_wires",     engine.window_stride_wires,     UINT, "0", "0", "1000000", "wires", "from one window to the next; 0: windows side by side") \
 S("engine.model[].file",            engine.model[0].file,           TEXT, REQUIRED, "1", "", "", "the model's file; a relative path begins at the working directory") \

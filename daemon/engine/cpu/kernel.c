@@ -1,5 +1,6 @@
 #include "engine/cpu/kernel.h"
 
+#include "base/processor.h"
 #include "engine/cpu/cnn_chain.h"
 #include "engine/cpu/reference.h"
 #include "engine/cpu/sparse7.h"
@@ -19,38 +20,14 @@ const struct kernel *const kernel_table[] = {
 
 /* ---- families ---- */
 
-/* __builtin_cpu_supports also asks whether the operating system keeps the wide
- * registers of a thread. */
-static bool has_avx512(void)
-{
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("bmi2");
-#else
-    return false;
-#endif
-}
-
-static bool has_avx2(void)
-{
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-#else
-    return false;
-#endif
-}
-
 static bool has_plain_c(void)
 {
     return true;
 }
 
 const struct kernel_family kernel_family_table[] = {
-    {"avx512", "kernels for AVX-512 with VBMI and VNNI", has_avx512},
-    {"avx2", "kernels for AVX2 and FMA", has_avx2},
+    {"avx512", "kernels for AVX-512 with VBMI and VNNI", processor_has_avx512},
+    {"avx2", "kernels for AVX2 and FMA", processor_has_avx2},
     {"portable", "kernels in plain C for any processor", has_plain_c},
     {"scalar", "plain int64 arithmetic, the judge of all others", has_plain_c},
     {NULL, NULL, NULL},

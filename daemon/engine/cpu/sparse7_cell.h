@@ -24,7 +24,7 @@ static inline __m128i sparse7_average(const struct sparse7_pool *q, __m128i sum)
         r = _mm256_permutevar8x32_epi32(_mm256_srl_epi64(r, shift), low_halves);
         return _mm256_castsi256_si128(r);
     }
-    __m128i t = _mm_mullo_epi32(sum, _mm_set1_epi32(q->factor));
+    __m128i t = _mm_mullo_epi32(sum, _mm_set1_epi32((int32_t)q->factor));
     __m128i r = _mm_add_epi32(t, _mm_set1_epi32((int32_t)q->add));
     if (q->to_even) {
         r = _mm_add_epi32(r, _mm_and_si128(_mm_srl_epi32(t, shift), _mm_set1_epi32(1)));

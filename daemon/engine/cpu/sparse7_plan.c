@@ -243,16 +243,15 @@ static bool plan_average(struct sparse7_walk *w, const struct layer *l, int64_t 
     int fraction = t->fraction;
     for (int i = 0; i < 2; i++) {
         if (f[i] != 0) {
-            if (llabs(f[i]) > INT32_MAX || llabs(factor * f[i]) > INT32_MAX) {
+            if (f[i] < 0 || f[i] > UINT32_MAX || (factor *= f[i]) > UINT32_MAX) {
                 return false;
             }
-            factor *= f[i];
             fraction += l->recip_t.fraction;
         }
     }
-    q->factor = (int32_t)factor;
+    q->factor = (uint32_t)factor;
     q->shift = fraction - l->out_t.fraction;
-    if (factor < 0 || q->shift < 0 || q->shift > 60) {
+    if (q->shift < 0 || q->shift > 60) {
         return false;
     }
     int64_t half = q->shift > 0 ? INT64_C(1) << (q->shift - 1) : 0;
@@ -262,7 +261,7 @@ static bool plan_average(struct sparse7_walk *w, const struct layer *l, int64_t 
         l->out_t.quantization != FIXED_TRN) {
         return false;
     }
-    int64_t exact = q->limit * factor; /* below 2^62 */
+    int64_t exact = q->limit * factor; /* below 2^63 */
     if (exact > INT64_MAX / 2 - half) {
         return false;
     }

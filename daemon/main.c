@@ -1,5 +1,6 @@
 /* sparsed: reads the command line, makes the run, waits for a signal, stops. */
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "data/monitor.h"
@@ -152,6 +153,7 @@ static int run(const struct settings *settings, const struct geometry *g,
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
 
+    heap_keep_freed();
     void *context = zmq_ctx_new();
     struct pipeline *p = pipeline_create(settings, g, models, context, monitor, &err);
     if (p == NULL) {

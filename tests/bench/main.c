@@ -1,4 +1,5 @@
 /* sparse-bench: how fast it is, beside its peers, in one run. */
+#include "base/heap.h"
 #include "bench/goals.h"
 
 #include <argp.h>
@@ -170,6 +171,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "sparse-bench: no memory\n");
         return 1;
     }
+    heap_keep_freed(); /* as the daemon does; so the peers have it too */
     int status = run(&a);
     goals_destroy(&a.options.goals);
     return status;

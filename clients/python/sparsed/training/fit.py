@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -262,21 +262,29 @@ def calibrate(arch: Architecture, model: keras.Model, images: np.ndarray) -> dic
     input (docs/export.md).
     """
     layers = [model.get_layer(name) for name in arch.layers]
-    inputs = [layer.input[0] if isinstance(layer.input, (list, tuple)) else layer.input
-              for layer in layers]
-    flowing = keras.Model(model.input, inputs).predict(images, batch_size=512, verbose=0)
+
+    def first(tensors: object) -> object:
+        return tensors[0] if isinstance(tensors, (list, tuple)) else tensors
+
+    flowing = keras.Model(model.input, [[first(layer.input), first(layer.output)]
+                                        for layer in layers])
     grids = {}
-    for name, layer, values in zip(arch.layers, layers, flowing):
-        lit = values[values > 0]
-        largest = float(np.quantile(lit, 0.999)) if lit.size else 1.0
-        weights, bias = (np.abs(keras.ops.convert_to_numpy(v)).max()
+    for layer, (inputs, outputs) in zip(layers, flowing.predict(images, batch_size=512,
+                                                                verbose=0)):
+        weights, bias = (float(np.abs(keras.ops.convert_to_numpy(v)).max())
                          for v in (_kernel(layer), _bias(layer)))
-        grids[name] = Grids(Grid.covering(largest, ACTIVATION_BITS),
-                            Grid.covering(float(weights), WEIGHT_BITS),
-                            Grid.covering(float(bias), WEIGHT_BITS))
-    first = grids[arch.layers[0]]
-    grids[arch.layers[0]] = Grids(Grid(1, 6), first.kernel, first.bias)
+        grids[layer.name] = Grids(Grid.covering(_largest(inputs), ACTIVATION_BITS),
+                                  Grid.covering(weights, WEIGHT_BITS),
+                                  Grid.covering(bias, WEIGHT_BITS),
+                                  Grid.covering(_largest(outputs), ACTIVATION_BITS))
+    grids["conv1"] = replace(grids["conv1"], inputs=Grid(1, 6))
     return grids
+
+
+def _largest(values: np.ndarray) -> float:
+    """What 999 of 1,000 positive values are below."""
+    lit = values[values > 0]
+    return float(np.quantile(lit, 0.999)) if lit.size else 1.0
 
 
 def _narrow(arch: Architecture, plan: Plan, wide: keras.Model, windows: Windows, val: Windows,

@@ -84,23 +84,26 @@ class Grid:
 
 @dataclass(frozen=True)
 class Grids:
-    """The three grids of a layer with weights. What flows in is never negative."""
+    """The grids of a layer with weights. What flows in is never negative. `outputs`: of the
+    standard CNN's convolutions before a pool, whose sums then fit 32 bits."""
     inputs: Grid
     kernel: Grid
     bias: Grid
+    outputs: Grid
 
 
 def grids_16(arch: Architecture) -> dict[str, Grids]:
-    """The 16-bit grids, by layer. Pixels are at most 1; averages over a pool are small.
+    """The 16-bit grids, by layer. Pixels are at most 1; averages over a pool are mostly small.
 
-    A convolution's sums are on steps of 2^-16 at the finest where an average over 7 x 7
-    follows: the division by 49 is then exact in 63 bits (docs/export.md).
+    The second convolution's sums are on steps of 2^-14, so that the average over 7 x 7 that
+    follows is a product with a reciprocal of 31 bits (docs/export.md): vector units have
+    those. Finer steps gave the same area under the curve, to four digits.
     """
-    bias = Grid(3, 10)
-    grids = {name: Grids(Grid(4, 8), Grid(1, 8), bias) for name in arch.layers}
-    grids["conv1"] = Grids(Grid(1, 10), Grid(1, 8), bias)
-    grids["dense1"] = Grids(Grid(1, 13), Grid(3, 7), bias)
-    grids["dense2"] = Grids(Grid(5, 10), Grid(3, 7), bias)
+    bias, out = Grid(3, 10), Grid(6, 8)
+    grids = {name: Grids(Grid(4, 7), Grid(1, 7), bias, out) for name in arch.layers}
+    grids["conv1"] = Grids(Grid(1, 10), Grid(1, 8), bias, out)
+    grids["dense1"] = Grids(Grid(3, 12), Grid(3, 7), bias, out)
+    grids["dense2"] = Grids(Grid(5, 10), Grid(3, 7), bias, out)
     return grids
 
 
@@ -174,6 +177,8 @@ def build(arch: Architecture, n_pixels: int | None, grids: dict[str, Grids] | No
                 if conv.pool > 1:
                     x, mask = AveragePooling2DSparse(conv.pool, name=f"pool{i + 1}")([x, mask])
             else:
+                if conv.pool > 1 and grids is not None:
+                    more |= {"enable_oq": True, "oq_conf": _fixed(grids[name].outputs, False)}
                 x = QConv2D(conv.filters, conv.kernel, **more)(x)
                 if conv.pool > 1:
                     x = keras.layers.AveragePooling2D(conv.pool, name=f"pool{i + 1}")(x)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- rounds and statistics -------------------------------------------------- */
 
@@ -22,6 +23,13 @@ bool bench_measure(struct bench_series *series, uint32_t n_series, uint32_t roun
         }
     }
     return true;
+}
+
+uint64_t bench_thread_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
 static int compare_ns(const void *a, const void *b)

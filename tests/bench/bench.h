@@ -60,6 +60,9 @@ bool bench_measure(struct bench_series *series, uint32_t n_series, uint32_t roun
 uint64_t bench_min_ns(const struct bench_series *s);
 uint64_t bench_median_ns(const struct bench_series *s);
 
+/* The time this thread had the processor, ns: a busy machine matters less to it. */
+uint64_t bench_thread_ns(void);
+
 /* The quantile q of n values, which are sorted in place. */
 uint64_t bench_quantile_ns(uint64_t *values, uint32_t n, double q);
 

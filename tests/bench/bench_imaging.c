@@ -1,7 +1,6 @@
 /* imaging: a plane's samples to its list of hits, against plainly reading the same
  * buffer with one core: the fastest of several reads, each an OR of all bytes in
  * four registers, with and without prefetching at several distances. */
-#include "base/clock.h"
 #include "bench/goals.h"
 #include "bench/planes.h"
 #include "imaging/reduce.h"
@@ -13,7 +12,8 @@ enum { WIRES = 3456 };
 
 struct plane {
     const unsigned char *samples;
-    size_t bytes;
+    size_t bytes;     /* of the fragment */
+    uint32_t repeats; /* of each run over it */
     struct fragment fragment;
     struct reduced out;
     struct reducer *reducer;
@@ -103,9 +103,10 @@ enum { N_READS = sizeof reads / sizeof reads[0] };
 static uint64_t run_read(void *state)
 {
     const struct read_run *r = state;
-    uint64_t begin = clock_monotonic_ns();
-    sink = r->read(r->plane->samples, r->plane->bytes, r->ahead);
-    return clock_monotonic_ns() - begin;
+    uint64_t begin = bench_thread_ns();
+    for (uint32_t i = 0; i < r->plane->repeats; i++)
+        sink = r->read(r->plane->samples, r->plane->bytes, r->ahead);
+    return bench_thread_ns() - begin;
 }
 
 /* ---- ours ------------------------------------------------------------------------ */
@@ -115,57 +116,112 @@ static uint64_t run_reduce(void *state)
     struct kernel_run *k = state;
     struct plane *p = k->plane;
     (void)reducer_use(p->reducer, k->kernel);
-    uint64_t begin = clock_monotonic_ns();
-    enum fragment_fate fate = reduce_fragment(p->reducer, &p->fragment, &p->out);
-    uint64_t ns = clock_monotonic_ns() - begin;
-    return fate == FRAGMENT_ASSEMBLED && p->out.n_hits > 0 ? ns : 0;
+    uint64_t begin = bench_thread_ns();
+    enum fragment_fate fate = FRAGMENT_ASSEMBLED;
+    for (uint32_t i = 0; fate == FRAGMENT_ASSEMBLED && i < p->repeats; i++)
+        fate = reduce_fragment(p->reducer, &p->fragment, &p->out);
+    uint64_t ns = bench_thread_ns() - begin;
+    return fate == FRAGMENT_ASSEMBLED ? ns : 0;
+}
+
+struct measurement {
+    uint32_t n_reads, n; /* reads come first, then our kernels, the fastest first */
+    struct bench_series series[N_READS + 3];
+    struct read_run read[N_READS];
+    struct kernel_run kernel[3];
+};
+
+/* All reads and kernels that the processor can run, over the plane's fragment. */
+static bool measure(struct measurement *m, struct plane *p, uint32_t rounds)
+{
+    static const char *const kernels[] = {"avx512", "avx2", "scalar"};
+    double work = (double)p->bytes * p->repeats;
+    memset(m, 0, sizeof *m);
+    for (uint32_t i = 0; i < N_READS; i++) {
+        if (!reducer_use(p->reducer, reads[i].kernel))
+            continue;
+        uint32_t n = m->n;
+        m->read[n] = reads[i];
+        m->read[n].plane = p;
+        m->series[n] = (struct bench_series){
+            .name = m->read[n].name, .run = run_read, .state = &m->read[n], .work = work};
+        m->n_reads = ++m->n;
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        m->kernel[i] = (struct kernel_run){p, kernels[i]};
+        if (!reducer_use(p->reducer, kernels[i]))
+            continue;
+        m->series[m->n++] = (struct bench_series){
+            .name = kernels[i], .run = run_reduce, .state = &m->kernel[i], .work = work};
+    }
+    return bench_measure(m->series, m->n, rounds);
 }
 
 static int bench_type(const struct bench_options *o, struct plane *p, const char *type, double goal)
 {
-    static const char *const kernels[] = {"avx512", "avx2", "scalar"};
-    struct bench_series series[N_READS + 3];
-    struct read_run read[N_READS];
-    struct kernel_run kernel[3];
-    uint32_t n_reads = 0, n = 0;
-    memset(series, 0, sizeof series);
-    for (uint32_t i = 0; i < N_READS; i++) {
-        if (!reducer_use(p->reducer, reads[i].kernel))
-            continue;
-        read[n] = reads[i];
-        read[n].plane = p;
-        series[n] = (struct bench_series){
-            .name = read[n].name, .run = run_read, .state = &read[n], .work = (double)p->bytes};
-        n_reads = ++n;
-    }
-    for (uint32_t i = 0; i < 3; i++) {
-        kernel[i] = (struct kernel_run){p, kernels[i]};
-        if (!reducer_use(p->reducer, kernels[i]))
-            continue;
-        series[n++] = (struct bench_series){
-            .name = kernels[i], .run = run_reduce, .state = &kernel[i], .work = (double)p->bytes};
-    }
-    if (!bench_measure(series, n, o->rounds)) {
+    static struct measurement m; /* series are large */
+    p->repeats = 1;
+    if (!measure(&m, p, o->rounds) || p->out.n_hits == 0) {
         (void)fprintf(stderr, "imaging: a plane of %s gave no hits\n", type);
         return 1;
     }
-    char title[160];
+    char title[160], what[64];
     (void)snprintf(title, sizeof title,
                    "imaging, %s: %.1f MB to %u hits, GB/s, against the fastest plain read", type,
                    (double)p->bytes * 1e-6, p->out.n_hits);
     bench_title(o, title);
-    const struct bench_series *peer = bench_fastest(series, n_reads);
-    for (uint32_t i = 0; i < n; i++) {
-        bool fastest_kernel = i == n_reads;
-        bench_row_rate(o, type, &series[i], i < n_reads ? NULL : peer, fastest_kernel ? goal : 0);
-    }
+    const struct bench_series *peer = bench_fastest(m.series, m.n_reads);
+    const struct bench_series *ours = &m.series[m.n_reads];
+    for (uint32_t i = 0; i < m.n; i++)
+        bench_row_rate(o, type, &m.series[i], i < m.n_reads ? NULL : peer,
+                       &m.series[i] == ours ? goal : 0);
     bench_note(o, "peer: %s", peer->name);
-    char what[64];
-    (void)snprintf(what, sizeof what, "imaging, %s, %s", type, series[n_reads].name);
-    goals_add_series(o->goals, what, "GB/s", &series[n_reads], peer, goal, GOAL_AT_LEAST);
+    (void)snprintf(what, sizeof what, "imaging, %s, %s", type, ours->name);
+    goals_add_series(o->goals, what, "GB/s", ours, peer, goal, GOAL_AT_LEAST);
     if (p->fragment.sample_type == SAMPLE_INT16)
-        goals_rates(o->goals)->imaging_bytes_per_ns =
-            (double)p->bytes / (double)bench_min_ns(&series[n_reads]);
+        goals_rates(o->goals)->imaging_bytes_per_ns = ours->work / (double)bench_min_ns(ours);
+    return 0;
+}
+
+/* ---- from cache to memory ---------------------------------------------------------- */
+
+static void show_size(const struct bench_options *o, const char *type, double bytes,
+                      const char *name, const struct bench_series *s)
+{
+    double best = s->work / (double)bench_min_ns(s), median = s->work / (double)bench_median_ns(s);
+    bench_object(o, json_pack("{s:s, s:s, s:f, s:s, s:f, s:f}", "table", "roofline", "type", type,
+                              "bytes", bytes, "name", name, "best_per_ns", best, "median_per_ns",
+                              median));
+    if (!o->json)
+        printf(" %10.1f", best);
+}
+
+/* The same over fragments that fit a cache and such that do not: the read is the roof.
+ * A run reads about 16 MB, however small the fragment. */
+static int bench_sizes(const struct bench_options *o, struct plane *p, const char *type)
+{
+    static const uint32_t wires[] = {8, 16, 40, 80, 160, 320, 640, 1280, WIRES};
+    static struct measurement m;
+    if (!o->json)
+        printf("\nimaging, %s, by size: GB/s at best\n%-12s %10s %10s %10s %10s\n", type, "KB",
+               "read", "avx512", "avx2", "scalar");
+    for (size_t i = 0; i < sizeof wires / sizeof wires[0]; i++) {
+        size_t wire_bytes = PLANES_TICKS * sample_bytes(p->fragment.sample_type);
+        p->fragment.wires = wires[i];
+        p->bytes = wires[i] * wire_bytes;
+        p->repeats = (uint32_t)(1 + ((size_t)16 << 20) / p->bytes);
+        if (!measure(&m, p, o->rounds < 7 ? o->rounds : 7)) {
+            (void)fprintf(stderr, "imaging: %u wires of %s were refused\n", wires[i], type);
+            return 1;
+        }
+        if (!o->json)
+            printf("%-12.1f", (double)p->bytes * 1e-3);
+        show_size(o, type, (double)p->bytes, "read", bench_fastest(m.series, m.n_reads));
+        for (uint32_t k = m.n_reads; k < m.n; k++)
+            show_size(o, type, (double)p->bytes, m.series[k].name, &m.series[k]);
+        if (!o->json)
+            printf("\n");
+    }
     return 0;
 }
 
@@ -186,6 +242,7 @@ static int bench_plane(const struct bench_options *o, const struct geometry *g,
         p.fragment = (struct fragment){
             .kind = PAYLOAD_WIRES, .sample_type = type, .wires = WIRES, .samples = samples};
         status = bench_type(o, &p, name, goal);
+        status |= bench_sizes(o, &p, name);
     } else {
         (void)fprintf(stderr, "imaging: no memory for a plane\n");
     }

@@ -24,6 +24,7 @@ static const struct {
     const char *name;
     double q;
 } quantiles[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}};
+static const char *const where[2] = {"inside", "outside"};
 enum { N_QUANTILES = sizeof quantiles / sizeof quantiles[0] };
 
 struct latencies {
@@ -51,6 +52,21 @@ static bool one_event(struct whole *w, struct feeder *f, uint64_t *inside, uint6
     sparsed__decision__free_unpacked(d, NULL);
     (void)zmq_msg_close(&last);
     return good;
+}
+
+/* The last run's hundredths, for the plot. */
+static void show_distribution(const struct bench_options *o, const char *transport,
+                              struct latencies *l)
+{
+    uint64_t *values[2] = {l->inside, l->outside};
+    for (int k = 0; o->json && k < 2; k++) {
+        json_t *points = json_array();
+        for (int q = 0; q <= 100; q++)
+            json_array_append_new(points, json_integer((json_int_t)bench_quantile_ns(
+                                              values[k], o->events, q / 100.0)));
+        bench_object(o, json_pack("{s:s, s:s, s:s, s:o}", "table", "latency distribution",
+                                  "transport", transport, "where", where[k], "ns", points));
+    }
 }
 
 static bool measure(struct whole *w, struct feeder *f, uint32_t events, struct latencies *l)
@@ -90,7 +106,6 @@ static void add_goal(const struct bench_options *o, const char *transport, const
 static void show(const struct bench_options *o, const char *transport, uint32_t windows,
                  struct latencies *l)
 {
-    static const char *const where[2] = {"inside", "outside"};
     if (!o->json) {
         printf("\nlatency, %s: last fragment to decision, %d wires, %u windows, %u events x %d "
                "runs, us\n%-34s %9s %9s %9s\n",
@@ -132,6 +147,8 @@ static int bench_transport(const struct bench_options *o, const char *transport,
     struct whole *w = whole_start(endpoint, o->model, 1);
     bool good = w != NULL && l.inside != NULL && l.outside != NULL &&
                 feeder_open(&feeder, NULL, endpoint) && measure(w, &feeder, o->events, &l);
+    if (good)
+        show_distribution(o, transport, &l);
     if (good)
         show(o, transport, pipeline_run_info(w->pipeline)->windows_per_event, &l);
     feeder_close(&feeder);

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- windows ------------------------------------------------------------------ */
 
@@ -77,13 +76,6 @@ void case_close(struct bench_case *c)
 
 /* ---- a kernel at work ----------------------------------------------------------- */
 
-static uint64_t cpu_ns(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
 /* The time this thread had, so that a busy machine matters less. One and the same
  * order is learnt by heart, so each pass has its own. */
 static uint64_t run(void *state)
@@ -91,14 +83,14 @@ static uint64_t run(void *state)
     static const uint32_t step[RUNNER_PASSES] = {3, 7, 9, 11, 13, 17, 19, 21, 23, 27};
     struct runner *r = state;
     int64_t raw[MODEL_MAX_OUTPUTS], sum = 0;
-    uint64_t start = cpu_ns();
+    uint64_t start = bench_thread_ns();
     for (uint32_t pass = 0; pass < r->passes; pass++) {
         for (uint32_t i = 0; i < r->n; i++) {
             r->kernel->run(r->state, &r->window[i * step[pass] % r->n], raw);
             sum += raw[0];
         }
     }
-    uint64_t ns = cpu_ns() - start;
+    uint64_t ns = bench_thread_ns() - start;
     r->sink = sum;
     return ns > 0 ? ns : 1;
 }

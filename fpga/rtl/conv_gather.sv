@@ -1,0 +1,132 @@
+// conv_gather: the first convolution, one channel to CH filters, one output slot a cycle.
+//
+//     bank of N pixels --> tap of slot p against all q --> N x CH lanes --> adder tree --> end
+//
+// Lane q always serves slot q; slot p is the head of a shift register, so there is no
+// multiplexer. start_i with a bank, at least N cycles apart; slot p leaves 13 + p cycles later.
+module conv_gather #(
+    parameter int N = 20
+) (
+    input logic clk_i,
+    input logic rst_i,
+    input logic cfg_we_i,
+    input logic [sparse_pkg::UNIT_W-1:0] cfg_unit_i,
+    input logic [sparse_pkg::ADDR_W-1:0] cfg_addr_i,
+    input logic [sparse_pkg::DATA_W-1:0] cfg_data_i,
+    input logic start_i,
+    input logic [N*sparse_pkg::PLACE-1:0] row_i,
+    input logic [N*sparse_pkg::PLACE-1:0] col_i,
+    input logic [N-1:0] occupied_i,
+    input logic [N*sparse_pkg::X_W-1:0] x_i,  // two cycles after start_i; then steady for N
+    output logic [N*sparse_pkg::PLACE-1:0] p_row_o,  // of all slots, with first_o
+    output logic [N*sparse_pkg::PLACE-1:0] p_col_o,
+    output logic valid_o,  // slot 0, 1 .. N-1 in a row
+    output logic first_o,
+    output logic last_o,
+    output logic [sparse_pkg::PLACE-1:0] row_o,
+    output logic [sparse_pkg::PLACE-1:0] col_o,
+    output logic occupied_o,
+    output logic [sparse_pkg::CH*sparse_pkg::X_W-1:0] x_o
+);
+  import sparse_pkg::*;
+  localparam int LATENCY = 12;  // from the tap's cycle to the output
+
+  logic [3:0] k_rows, k_cols;
+  logic rounds, mask_slot, chain_unused;
+  logic [CH*ACC_W-1:0] bias;
+  logic [CH*48-1:0] types;
+  conv_setup u_setup (
+      .clk_i, .we_i(cfg_we_i && cfg_unit_i == U_A_SETUP), .addr_i(cfg_addr_i[4:0]),
+      .data_i(cfg_data_i), .k_rows_o(k_rows), .k_cols_o(k_cols), .rounds_o(rounds),
+      .mask_slot_o(mask_slot), .chain_o(chain_unused), .bias_o(bias), .type_o(types));
+
+  // ---- slot p: a shift register; slots q: a bank ----
+  logic [N*PLACE-1:0] p_row, p_col, q_row, q_col;
+  logic [N-1:0] p_occupied;
+  logic [$clog2(N+1)-1:0] left;
+  wire run = left != 0;
+  wire first = left == N[$clog2(N+1)-1:0];
+  wire last = left == 1;
+  always_ff @(posedge clk_i) begin
+    if (rst_i) left <= '0;
+    else if (start_i) left <= N[$clog2(N+1)-1:0];
+    else if (run) left <= left - 1'b1;
+    if (start_i) begin
+      {p_row, p_col, p_occupied} <= {row_i, col_i, occupied_i};
+      {q_row, q_col} <= {row_i, col_i};
+    end else begin
+      p_row <= p_row >> PLACE;
+      p_col <= p_col >> PLACE;
+      p_occupied <= p_occupied >> 1;
+    end
+  end
+
+  // kept for the next stage, which sees slot 0 when the next window may already be here
+  logic [7:0] started;
+  always_ff @(posedge clk_i) begin
+    started <= rst_i ? '0 : {started[6:0], start_i};
+    if (started[7]) {p_row_o, p_col_o} <= {q_row, q_col};
+  end
+
+  // ---- sideband: as long as the lanes and the end take ----
+  localparam int SIDE = 4 + 2 * PLACE;
+  logic [SIDE-1:0] side[LATENCY+1];
+  always_comb side[0] = {run, run && first, run && last, p_occupied[0], p_row[PLACE-1:0], p_col[PLACE-1:0]};
+  for (genvar i = 0; i < LATENCY; i++) begin : g_side
+    always_ff @(posedge clk_i) side[i+1] <= side[i];
+  end
+  assign {valid_o, first_o, last_o, occupied_o, row_o, col_o} = rst_i ? '0 : side[LATENCY];
+
+  // ---- mask: x of slot p when its product is made ----
+  logic start1, start2;
+  logic [N-1:0] p_nonzero, live_q;
+  for (genvar q = 0; q < N; q++) begin : g_live
+    assign live_q[q] = |x_i[q*X_W+:X_W];
+  end
+  logic [4:0] live;  // the head, delayed to the end unit's first cycle
+  logic [6:0] held;
+  always_ff @(posedge clk_i) begin
+    start1 <= start_i;
+    start2 <= start1;
+    p_nonzero <= start2 ? live_q : p_nonzero >> 1;
+    live <= {live[3:0], p_nonzero[0]};
+    held <= {held[5:0], p_occupied[0]};
+  end
+
+  // ---- lanes ----
+  logic [N*CH*ACC_W-1:0] r;
+  for (genvar q = 0; q < N; q++) begin : g_q
+    logic near_c, near;
+    logic [TAP_W-1:0] tap_c, tap;
+    conv_tap u_tap (
+        .p_row_i(p_row[PLACE-1:0]), .p_col_i(p_col[PLACE-1:0]),
+        .q_row_i(q_row[q*PLACE+:PLACE]), .q_col_i(q_col[q*PLACE+:PLACE]),
+        .k_rows_i(k_rows), .k_cols_i(k_cols), .inside_o(near_c), .tap_o(tap_c));
+    always_ff @(posedge clk_i) begin
+      near <= near_c && run;
+      tap <= tap_c;
+    end
+    // x of this bank until the last product is made, while the next bank may have come
+    logic [X_W-1:0] x;
+    always_ff @(posedge clk_i) if (start2) x <= x_i[q*X_W+:X_W];
+    for (genvar f = 0; f < CH; f++) begin : g_f
+      conv_lane u_lane (
+          .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_A_WEIGHT && cfg_addr_i[8:7] == f),
+          .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[W_W-1:0]),
+          .inside_i(near), .tap_i(tap), .x_i(x), .rounds_i(rounds),
+          .mask_i(types[f*48+16+:X_W]), .chain_i('0), .r_o(r[(f*N+q)*ACC_W+:ACC_W]));
+    end
+  end
+
+  // ---- tree and end ----
+  wire keep = mask_slot ? held[6] : live[4];
+  logic keep_d;
+  always_ff @(posedge clk_i) keep_d <= keep;
+  for (genvar f = 0; f < CH; f++) begin : g_tree
+    logic [ACC_W-1:0] sum;
+    adder_tree #(.N(N), .W(ACC_W)) u_tree (.clk_i, .x_i(r[f*N*ACC_W+:N*ACC_W]), .sum_o(sum));
+    conv_end #(.OUT(X_W)) u_end (
+        .clk_i, .acc_i(sum), .keep_i(keep_d), .rounds_i(rounds), .bias_i(bias[f*ACC_W+:ACC_W]),
+        .type_i(types[f*48+:48]), .x_o(x_o[f*X_W+:X_W]));
+  end
+endmodule

@@ -1,0 +1,133 @@
+// loader: reads an image from beats and writes it to the configuration bus, a record a cycle.
+//     first beat: u32 magic "SPRT", version, records, check, N, 0 ...
+//     then records of 16 bytes, four a beat: [63:0] data [87:64] address [119:96] 0 [127:120] unit
+// The check is the exclusive or of all 32-bit words of the records. The first thing that is wrong
+// is kept in error_o; the rest of the image is then read and not written. The end of a run is the
+// owner's: ended_i with the last beat taken.
+module loader #(
+    parameter int N = 20
+) (
+    input logic clk_i,
+    input logic rst_i,
+    input logic clear_i,  // before an image
+    input logic header_i,  // the beat is the first
+    input logic valid_i,
+    output logic ready_o,
+    input logic [511:0] beat_i,
+    input logic [31:0] bytes_i,  // that the image may have
+    output logic [31:0] records_o,  // after the first beat
+    output logic idle_o,  // all that was taken is written
+    input logic judge_i,  // at the end: is all there, is the check right
+    output logic [7:0] error_o,
+    output logic cfg_we_o,
+    output logic [sparse_pkg::UNIT_W-1:0] cfg_unit_o,
+    output logic [sparse_pkg::ADDR_W-1:0] cfg_addr_o,
+    output logic [sparse_pkg::DATA_W-1:0] cfg_data_o
+);
+  import sparse_pkg::*;
+  localparam bit [31:0] MAGIC = 32'h54525053;  // "SPRT"
+  localparam bit [31:0] VERSION = 1;
+  localparam bit [31:0] MOST_RECORDS = 32'd65536;
+
+  logic [511:0] held;
+  logic [2:0] left;
+  logic [31:0] seen, wanted, check;
+  assign idle_o = left == 0;
+  assign ready_o = left == 0;
+  wire [127:0] record = held[127:0];
+  wire [31:0] folded = record[31:0] ^ record[63:32] ^ record[95:64] ^ record[127:96];
+  wire in_image = seen < records_o;
+
+  // addresses of each unit
+  logic [ADDR_W-1:0] addresses;
+  always_comb begin
+    case (record[127:120])
+      U_GLOBAL: addresses = ADDR_W'(GLOBALS);
+      U_A_WEIGHT, U_B_WEIGHT: addresses = ADDR_W'(CH * 128);
+      U_A_SETUP, U_B_SETUP: addresses = ADDR_W'(4 + 2 * CH);
+      U_POOL_A, U_POOL_B: addresses = ADDR_W'(192);
+      U_DENSE1_WEIGHT: addresses = ADDR_W'(OUTPUTS * 256);
+      U_DENSE1_QUANT: addresses = ADDR_W'(256);
+      U_DENSE1_OUT: addresses = ADDR_W'(OUTPUTS * 8);
+      U_DENSE1_SETUP: addresses = ADDR_W'(2 + PASSES);
+      U_DENSE2_WEIGHT: addresses = ADDR_W'(OUTPUTS * 64);
+      U_DENSE2_SETUP: addresses = ADDR_W'(32);
+      U_TABLE: addresses = ADDR_W'(2048);
+      U_TABLE_SETUP: addresses = ADDR_W'(4);
+      default: addresses = '0;
+    endcase
+  end
+  // values on which the schedule rests
+  logic value_fits;
+  wire [DATA_W-1:0] value = record[63:0];
+  always_comb begin
+    value_fits = 1'b1;
+    if (record[127:120] == U_GLOBAL)
+      case (record[67:64])
+        4'd0: value_fits = value <= 64'd2;
+        4'd1: value_fits = value >= 64'd1 && value <= 64'(N);
+        4'd2: value_fits = value >= 64'd1 && value <= 64'd256;
+        4'd3: value_fits = value >= 64'd1 && value <= 64'd64;
+        4'd4: value_fits = value >= 64'd22 && value <= 64'd64;
+        4'd8: value_fits = value >= 64'(N) && value >= 64'd12 && value <= 64'd255;
+        4'd9: value_fits = value >= 64'd1 && value <= 64'd10;
+        4'd10: value_fits = value >= 64'd1 && value <= 64'(PASSES);
+        default: ;
+      endcase
+  end
+
+  // every register on which the schedule rests, and pace for all passes and outputs
+  logic [10:0] given;
+  logic [7:0] pace;
+  logic [3:0] outputs;
+  logic [2:0] passes;
+  wire [8:0] busy = 9'(N) * {6'd0, passes};
+  wire paced = {1'b0, pace} >= busy && pace >= {4'd0, outputs};
+
+  wire [7:0] wrong = addresses == '0 ? E_UNIT : record[87:64] >= addresses ? E_ADDRESS :
+      !value_fits ? E_VALUE : E_NONE;
+  wire write = left != 0 && in_image;
+  always_ff @(posedge clk_i) begin
+    cfg_we_o <= !rst_i && write && wrong == E_NONE && error_o == E_NONE;
+    cfg_unit_o <= record[127:120];
+    cfg_addr_o <= record[87:64];
+    cfg_data_o <= record[63:0];
+    if (rst_i || clear_i) begin
+      left <= '0;
+      seen <= '0;
+      check <= '0;
+      given <= '0;
+      error_o <= E_NONE;
+      records_o <= '0;
+    end else if (valid_i && ready_o) begin
+      if (header_i) begin
+        records_o <= beat_i[95:64];
+        wanted <= beat_i[127:96];
+        if (beat_i[31:0] != MAGIC) error_o <= E_MAGIC;
+        else if (beat_i[63:32] != VERSION) error_o <= E_VERSION;
+        else if (beat_i[95:64] == 0 || beat_i[95:64] > MOST_RECORDS ||
+                 {beat_i[91:64], 4'd0} + 32'd64 > bytes_i || beat_i[159:128] != N) error_o <= E_SIZE;
+      end else begin
+        held <= beat_i;
+        left <= 3'd4;
+      end
+    end else if (left != 0) begin
+      left <= left - 1'b1;
+      held <= held >> 128;
+      seen <= seen + 1'b1;
+      if (in_image) begin
+        check <= check ^ folded;
+        if (error_o == E_NONE) error_o <= wrong;
+        if (record[127:120] == U_GLOBAL) begin
+          for (int i = 0; i < 11; i++) if (record[67:64] == 4'(i)) given[i] <= 1'b1;
+          if (record[67:64] == 4'd8) pace <= record[7:0];
+          if (record[67:64] == 4'd9) outputs <= record[3:0];
+          if (record[67:64] == 4'd10) passes <= record[2:0];
+        end
+      end
+    end else if (judge_i && error_o == E_NONE) begin
+      if (check != wanted) error_o <= E_CHECK;
+      else if (!(&given) || !paced) error_o <= E_VALUE;
+    end
+  end
+endmodule

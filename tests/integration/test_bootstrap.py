@@ -14,11 +14,11 @@ from conftest import BIN, SOURCE
 PORTS = (5555, 5556, 5557, 9464)
 
 
-def demo(*arguments, rate="100Hz"):
+def demo(*arguments, rate="100Hz", events="40"):
     """The finished demo; what it started and left behind is ended with its process group."""
     process = subprocess.Popen([str(SOURCE / "bootstrap"), "demo", *map(str, arguments)], text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env={**os.environ, "SPARSED_BIN": str(BIN), "SPARSED_DEMO_RATE": rate},
+                               env={**os.environ, "SPARSED_BIN": str(BIN), "SPARSED_DEMO_RATE": rate, "SPARSED_DEMO_EVENTS": events},
                                start_new_session=True)
     try:
         output, _ = process.communicate(timeout=120)
@@ -63,8 +63,21 @@ def test_a_demo_that_cannot_start_says_so_and_fails(shared_dir):
     assert "9464" in output and "did not come up" in output
 
 
+def test_demo_without_arguments_simulates_judges_and_draws(ports):
+    """What a new user runs first. Efficiency and accept rate come from the truth; the model
+    is ours."""
+    picture = SOURCE / "build" / "demo" / "accepted.png"
+    picture.unlink(missing_ok=True)
+    status, output = demo(rate="20", events="40")
+    assert status == 0, output
+    assert "40 events sent, 40 decisions read" in output
+    assert re.search(r"events with a neutrino accepted +\d+ of \d+ \(", output), output
+    assert re.search(r"events of cosmics alone accepted +\d+ of \d+ \(", output), output
+    assert picture.stat().st_size > 20000
+
+
 @pytest.mark.parametrize("arguments, sentence", [
-    ((), "demo needs two files"),
+    (("only-one.h5",), "demo needs two files, or none"),
     (("no-such.h5", "no-model.h5"), "no-such.h5: cannot be read"),
 ])
 def test_a_demo_without_its_files_says_what_it_needs(arguments, sentence):

@@ -61,9 +61,9 @@ struct sparse7_conv {
 };
 
 struct sparse7_pool {
-    int32_t limit;  /* the sum ends here */
+    int32_t limit;   /* the sum ends here */
     uint32_t factor; /* both reciprocals together */
-    int shift;      /* of sum * factor, with `add` before it */
+    int shift;       /* of sum * factor, with `add` before it */
     int64_t add;
     bool to_even;
     bool wide; /* the product needs 64 bits */

@@ -33,8 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cosmic", type=Path, required=True, metavar="FILE.h5",
                         help="simulated events of cosmics alone: 10,000 for an accept rate of 0.1 %%")
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"))
-    parser.add_argument("--results", type=Path, metavar="FILE.jsonl",
-                        help="results of trainings: one JSON object a line, as the cards have it")
+    parser.add_argument("--cards", nargs="+", type=Path, default=[], metavar="NAME.card.json",
+                        help="cards of trainings, of several seeds and recipes: a table and a plot "
+                             "of area against N")
     parser.add_argument("--work", type=Path, default=Path("scores"), metavar="FOLDER",
                         help="where score files are kept; one that is newer than its model and "
                              "events is used again (default: scores)")
@@ -73,15 +74,24 @@ def short(figures: list[Measured]) -> list[str]:
     return ["too few" if np.isnan(m.value) else str(m) for m in figures]
 
 
-def training_rows(path: Path | None) -> list[dict]:
-    if path is None:
-        return []
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    return sorted(rows, key=lambda r: (r["recipe"], str(r["network"]), str(r["bits"]), r["seed"]))
+def training_rows(cards: list[Path]) -> list[dict]:
+    """What the cards say, one row a training, and counting once a recipe."""
+    rows = []
+    for path in cards:
+        card = json.loads(path.read_text())
+        n = card["n_pixels"]
+        rows.append({"recipe": card["recipe"], "network": "sparse" if n else "standard", "n": n,
+                     "bits": card["plan"]["bits"], "seed": card["seed"],
+                     "auc": card["figures"]["auc"], "auc_error": card["figures"]["auc_error"]})
+        if not any(r["network"] == "count" and r["recipe"] == card["recipe"] for r in rows):
+            rows.append({"recipe": card["recipe"], "network": "count", "n": None, "bits": "",
+                         "seed": "", "auc": card["counting"]["auc"],
+                         "auc_error": card["counting"]["auc_error"]})
+    return sorted(rows, key=lambda r: (r["recipe"], r["network"], r["bits"], r["n"] or 0))
 
 
 def training_section(rows: list[dict]) -> list[str]:
-    """Networks over seeds: mean and spread of the area, the best and the worst seed."""
+    """Networks over seeds: mean and spread of the area, the lowest and the highest seed."""
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
         groups.setdefault((row["recipe"], row["network"], row["n"], row["bits"]), []).append(row)
@@ -151,7 +161,7 @@ def main() -> None:
         page.heading("Active pixels"),
         page.figure(plots.active_pixels(event, sorted(set(limits))), "Active pixels of a window."),
         page.figure(plots.truncation(event), "What a limit N cuts off, in scan order."),
-        *(training_section(rows) if (rows := training_rows(args.results)) else []),
+        *(training_section(rows) if (rows := training_rows(args.cards)) else []),
     ]
     args.output.write_text(page.document(
         "Trigger networks, judged",

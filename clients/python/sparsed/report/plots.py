@@ -159,7 +159,7 @@ def areas(rows: list[dict], key: str, label: str) -> str:
     """Area under the curve against N, one point a seed. rows: n, bits, area, error, recipe."""
     figure, axes = plt.subplots()
     for recipe, marker in (("tiles", "o"), ("published", "s")):
-        for bits, shift in ((16, -0.2), (8, 0.2), ("learned", 0.0)):
+        for bits, shift in (("16", -0.2), ("8", 0.2), ("learned", 0.0)):
             here = [r for r in rows if r["recipe"] == recipe and r["bits"] == bits and r[key]]
             if here:
                 axes.errorbar([r[key] + shift for r in here], [r["auc"] for r in here],

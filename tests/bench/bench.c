@@ -80,6 +80,7 @@ struct bench_ratio bench_ratio(const struct bench_series *ours, const struct ben
         .min = (double)bench_min_ns(peer) / (double)bench_min_ns(ours) * scale,
         .median = (double)bench_median_ns(peer) / (double)bench_median_ns(ours) * scale,
         .spread = (each[n * 3 / 4] - each[n / 4]) / each[n / 2],
+        .low = each[n / 4],
     };
     r.means_something = n >= 3 && r.spread <= BENCH_LARGEST_SPREAD;
     return r;

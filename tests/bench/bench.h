@@ -67,8 +67,8 @@ uint64_t bench_thread_ns(void);
 uint64_t bench_quantile_ns(uint64_t *values, uint32_t n, double q);
 
 struct bench_ratio {
-    double min, median; /* the peer's time over ours: 1 is as fast, 2 twice as fast */
-    double spread;
+    double min, median;   /* the peer's time over ours: 1 is as fast, 2 twice as fast */
+    double spread, low;   /* of single rounds: between the quartiles; the lower one */
     bool means_something; /* spread is small enough */
 };
 struct bench_ratio bench_ratio(const struct bench_series *ours, const struct bench_series *peer);

@@ -65,7 +65,7 @@ static void note_least(struct least *l, const char *name, const struct bench_ser
     l->any = true;
     l->ours = *ours;
     l->scalar = *scalar;
-    (void)snprintf(l->model, sizeof l->model, "%s", name);
+    (void)snprintf(l->model, sizeof l->model, "%s", name + strspn(name, " "));
 }
 
 static bool measure(const struct bench_options *o, const char *name, const struct model *m,
@@ -154,8 +154,7 @@ static void add_goals(const struct bench_options *o, struct least *least, uint32
             continue;
         (void)snprintf(what, sizeof what, "%s, least: %.40s", least[i].what, least[i].model);
         least[i].scalar.name = "scalar reference";
-        goals_add_series(o->goals, what, "win/ns", &least[i].ours, &least[i].scalar, least[i].goal,
-                         GOAL_AT_LEAST);
+        goals_add_series(o->goals, what, "ns", &least[i].ours, &least[i].scalar, least[i].goal);
     }
 }
 

@@ -177,7 +177,7 @@ static int bench_type(const struct bench_options *o, struct plane *p, const char
                        &m.series[i] == ours ? goal : 0);
     bench_note(o, "peer: %s", peer->name);
     (void)snprintf(what, sizeof what, "imaging, %s, %s", type, ours->name);
-    goals_add_series(o->goals, what, "GB/s", ours, peer, goal, GOAL_AT_LEAST);
+    goals_add_series(o->goals, what, "GB/s", ours, peer, goal);
     if (p->fragment.sample_type == SAMPLE_INT16)
         goals_rates(o->goals)->imaging_bytes_per_ns = ours->work / (double)bench_min_ns(ours);
     return 0;

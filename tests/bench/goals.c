@@ -53,22 +53,21 @@ void goals_add(struct goals *g, const struct goal *row)
 }
 
 void goals_add_series(struct goals *g, const char *what, const char *unit,
-                      const struct bench_series *ours, const struct bench_series *peer, double goal,
-                      enum goal_sense sense)
+                      const struct bench_series *ours, const struct bench_series *peer, double goal)
 {
     struct bench_ratio r = bench_ratio(ours, peer);
     double least = (double)bench_min_ns(ours), middle = (double)bench_median_ns(ours);
-    bool time = sense == GOAL_AT_MOST;
+    bool time = strcmp(unit, "ns") == 0, sure = goal > 0 && r.low >= goal;
     goals_add(g, &(struct goal){.what = what,
                                 .against = peer->name,
                                 .unit = unit,
                                 .best = time ? least / ours->work : ours->work / least,
                                 .median = time ? middle / ours->work : ours->work / middle,
-                                .ratio = time ? 1 / r.min : r.min,
+                                .ratio = r.means_something ? r.min : r.low,
                                 .spread = r.spread,
                                 .goal = goal,
-                                .sense = sense,
-                                .refused = !r.means_something});
+                                .sense = GOAL_AT_LEAST,
+                                .refused = !r.means_something && !sure});
 }
 
 /* ---- the table --------------------------------------------------------------- */

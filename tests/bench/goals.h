@@ -9,7 +9,8 @@
  * A ratio is ours to the peer's where the goal is "at most", and how many times
  * faster ours is, or which part of the peer's rate it reaches, where it is "at
  * least". The goal is judged by the minima. Where the figures spread too much there
- * is no ratio and no verdict: refused.
+ * is no ratio and no verdict: refused; unless three quarters of the rounds reach the
+ * goal all the same, then the ratio is the one they reach.
  *
  * Beside the goals it keeps the rates of one core from which the need of a whole
  * detector is computed. One thread.
@@ -48,11 +49,11 @@ void goals_destroy(struct goals **g);
 void goals_add(struct goals *g, const struct goal *row);
 struct goal_rates *goals_rates(struct goals *g);
 
-/* The row of `ours` against `peer` by bench_ratio, in `unit`s: `work` units a run
- * over ns (rates), or ns a unit of work where `sense` is GOAL_AT_MOST. */
+/* The row of `ours`, to be at least `goal` times as fast as `peer`, by bench_ratio.
+ * Shown in `unit`: "ns", the time for one unit of work; else units of work a ns. */
 void goals_add_series(struct goals *g, const char *what, const char *unit,
-                      const struct bench_series *ours, const struct bench_series *peer, double goal,
-                      enum goal_sense sense);
+                      const struct bench_series *ours, const struct bench_series *peer,
+                      double goal);
 
 /* All rows, in the order they came; nothing where there are none. */
 void goals_show(const struct goals *g, const struct bench_options *o);

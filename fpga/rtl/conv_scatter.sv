@@ -79,7 +79,9 @@ module conv_scatter #(
     if (l[9]) {keep_end, key_end} <= {keep_last, key_last};
   end
 
-  // ---- lanes and sums ----
+  // ---- lanes and sums: a filter sees the one channel, a link of a chain its own ----
+  wire [X_W-1:0] x_1 = chain ? x4[X_W+:X_W] : x4[0+:X_W];
+  wire [X_W-1:0] x_2 = chain ? x5[2*X_W+:X_W] : x5[0+:X_W];
   logic [N*CH*ACC_W-1:0] done;
   for (genvar p = 0; p < N; p++) begin : g_p
     logic near_c, near, near1, near2;
@@ -107,7 +109,7 @@ module conv_scatter #(
           .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[W_W-1:0]),
           .inside_i(c == 0 ? near : c == 1 ? near1 : near2),
           .tap_i(c == 0 ? tap : c == 1 ? tap1 : tap2),
-          .x_i(c == 0 ? x3[0+:X_W] : c == 1 ? x4[X_W+:X_W] : x5[2*X_W+:X_W]),
+          .x_i(c == 0 ? x3[0+:X_W] : c == 1 ? x_1 : x_2),
           .rounds_i(rounds), .mask_i(types[c*48+16+:X_W]), .chain_i(from),
           .r_o(r[c*ACC_W+:ACC_W]));
       logic [ACC_W-1:0] acc;

@@ -3,6 +3,7 @@ where the data are bad. Needs an environment with Keras (./bootstrap train makes
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import h5py
@@ -26,9 +27,9 @@ def train(bin_dir):
     environment = {**os.environ, "SPARSED_BIN": str(bin_dir), "PYTHONDONTWRITEBYTECODE": "1",
                    "PYTHONPATH": str(SOURCE / "clients" / "python")}
 
-    def call(*arguments, script=None):
+    def call(*arguments, script=None, module="sparsed.training"):
         command = [str(python), "-W", "ignore"]
-        command += ["-c", script] if script else ["-m", "sparsed.training"]
+        command += ["-c", script] if script else ["-m", module]
         command += map(str, arguments)
         return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False,
                               env=environment)
@@ -42,27 +43,75 @@ def data(tmp_path_factory):
     return path
 
 
-def test_a_network_is_trained_exported_and_exact(train, data, tmp_path, bin_dir):
+@pytest.fixture(scope="module")
+def trained(train, data, tmp_path_factory):
+    """A small network trained with 8 bits: the finished process and its folder."""
+    folder = tmp_path_factory.mktemp("out")
+    return train("--data", data, "--pixels", 12, "--bits", 8, "--epochs", 6, "--batch", 16,
+                 "--out", folder), folder
+
+
+def test_a_network_is_trained_exported_and_exact(trained, bin_dir):
     """From a pixel file to a model that decides as Keras does, window by window, with a
     card that says how good it is and how it was made."""
-    done = train("--data", data, "--pixels", 12, "--epochs", 4, "--batch", 32, "--out", tmp_path)
+    done, folder = trained
     assert done.returncode == 0, done.stderr
-    name = "neutrino-s-16b"
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
+    name = "neutrino-s-8b"
+    assert sorted(p.name for p in folder.iterdir()) == [
         f"{name}.{what}" for what in ("card.json", "model.h5", "vectors.h5", "weights.h5")]
-    card = json.loads((tmp_path / f"{name}.card.json").read_text())
+    card = json.loads((folder / f"{name}.card.json").read_text())
     assert card["check"]["differing_decisions"] == 0
     assert card["check"]["differing_values"] == 0
     # All windows of the three sides were compared; none is on two sides.
     assert card["check"]["windows"] == sum(card["windows"].values())
     assert card["figures"]["auc"] > 0.8
-    assert card["command"] == ("python -m sparsed.training --data train.h5 --pixels 12 "
-                               f"--epochs 4 --batch 32 --out {tmp_path.name}")
+    assert card["command"] == ("python -m sparsed.training --data train.h5 --pixels 12 --bits 8 "
+                               f"--epochs 6 --batch 16 --out {folder.name}")
     assert card["data"][0]["file"] == "train.h5" and card["data"][0]["events"] == 200
-    assert len(card["epochs"]) == 4
-    verified = subprocess.run([bin_dir / "sparse-verify", tmp_path / f"{name}.model.h5"],
+    assert card["data"][0]["command"] == "pixelfile.py"
+    seed = card["seed"]
+    assert [e["stage"] for e in card["epochs"]] == [f"first-{seed}"] * 6 + [f"narrow-{seed}"] * 3
+    verified = subprocess.run([bin_dir / "sparse-verify", folder / f"{name}.model.h5"],
                               capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_eight_bits_are_eight_bits(trained):
+    """What an 8-bit engine multiplies: weights of 8 bits with their sign, activations of 8
+    without; a kernel chosen for bytes must not meet a ninth bit."""
+    with h5py.File(trained[1] / "neutrino-s-8b.model.h5") as file:
+        for name, layer in file["layers"].items():
+            if "weight" in layer:
+                width = int(layer.attrs["weight_t"].split("<")[1].split(",")[0])
+                assert width <= 8, (name, layer.attrs["weight_t"])
+            if "width" in layer:
+                assert layer["width"][()].max() <= 8, name
+        first = next(iter(file["layers"].values()))
+        assert "fixed<8," in first.attrs["out_t"]
+
+
+def test_compare_finds_a_model_that_is_not_its_weights(trained, train, data, tmp_path):
+    """The table of config/models: each network is built again from its card and weights, and
+    must decide as the model file does. With other weights it must not."""
+    folder = tmp_path / "models"
+    shutil.copytree(trained[1], folder)
+    done = train(folder, "--data", data, "--windows", 300, module="sparsed.training.compare")
+    assert done.returncode == 0, done.stderr
+    row = done.stdout.splitlines()[-1].split()
+    assert row[0] == "neutrino-s-8b" and row[2:5] == ["300", "0", "0"], done.stdout
+    with h5py.File(folder / "neutrino-s-8b.weights.h5", "r+") as file:
+        # The last layer's kernel: the smallest of those with one output.
+        kernels = []
+        file.visititems(lambda name, item: kernels.append(name)
+                        if isinstance(item, h5py.Dataset) and item.shape == (16, 1)
+                        and name.endswith("/0") else None)
+        assert len(kernels) == 1, kernels
+        file[kernels[0]][...] = -file[kernels[0]][()]
+    done = train(folder, "--data", data, "--windows", 300, module="sparsed.training.compare")
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert int(done.stdout.splitlines()[-1].split()[4]) > 0
+    done = train(folder, module="sparsed.training.compare")
+    assert done.returncode == 1 and "--data is needed for neutrino networks" in done.stderr
 
 
 def test_slots_and_images_give_the_same_network(train):

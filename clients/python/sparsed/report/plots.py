@@ -94,10 +94,10 @@ def by_energy(networks: dict[str, Scores], cosmics: dict[str, Scores], palette: 
         shift = (i - len(networks) / 2) * 0.01
         axes.errorbar(middle + shift, [m.value for m in found], [m.error for m in found], half,
                       fmt="o", ms=3, lw=1, color=palette[name], label=name)
-    axes.set_ylim(0, 1.02)
+    axes.set_ylim(bottom=0)
     axes.set_xlabel("neutrino energy (GeV)")
     axes.set_ylabel(f"neutrino events kept at {rate:.0%} of cosmics")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left")
     return _svg(figure)
 
 
@@ -114,9 +114,9 @@ def by_interaction(networks: dict[str, Scores], cosmics: dict[str, Scores], pale
         axes.bar(x, [m.value for m in found], width, yerr=[m.error for m in found],
                  color=palette[name], label=name, error_kw={"lw": 0.8})
     axes.set_xticks(range(len(INTERACTIONS)), INTERACTIONS)
-    axes.set_ylim(0, 1.1)
+    axes.set_ylim(bottom=0)
     axes.set_ylabel(f"neutrino events kept at {rate:.0%} of cosmics")
-    axes.legend(loc="upper right", ncol=2)
+    axes.legend(loc="upper right")
     return _svg(figure)
 
 
@@ -129,9 +129,8 @@ def active_pixels(scores: Scores, limits: list[int]) -> str:
                   label=label, ls=style, lw=1.4)
     for n in limits:
         axes.axvline(n, color="0.5", lw=0.7, ls=":")
-        axes.text(n, axes.get_ylim()[1], f" {n}", fontsize=7, color="0.4", va="top")
     axes.set_yscale("log")
-    axes.set_xlabel("active pixels of a window (dotted: limits N of the networks)")
+    axes.set_xlabel(f"active pixels of a window (dotted: N = {', '.join(map(str, limits))})")
     axes.set_ylabel("share of windows, per pixel")
     axes.legend()
     return _svg(figure)

@@ -11,12 +11,12 @@
 #include "model/model.h"
 
 struct cast_chain {
-    int from;              /* fraction bits of the exact value */
-    int fraction;          /* ... of what the chain leaves: the cast's, or `from` */
-    int64_t low, high;     /* range, in steps of 2^-fraction */
-    bool relu;             /* negative values become 0 before the cast */
-    bool casts;            /* there is one that changes something: */
-    bool zero;             /* ... to nothing: a type without bits */
+    int from;          /* fraction bits of the exact value */
+    int fraction;      /* ... of what the chain leaves: the cast's, or `from` */
+    int64_t low, high; /* range, in steps of 2^-fraction */
+    bool relu;         /* negative values become 0 before the cast */
+    bool casts;        /* there is one that changes something: */
+    bool zero;         /* ... to nothing: a type without bits */
     struct fixed_type type;
 };
 

@@ -70,12 +70,11 @@ module conv_gather #(
 
   // ---- sideband: as long as the lanes and the end take ----
   localparam int SIDE = 4 + 2 * PLACE;
-  logic [SIDE-1:0] side[LATENCY+1];
-  always_comb side[0] = {run, run && first, run && last, p_occupied[0], p_row[PLACE-1:0], p_col[PLACE-1:0]};
-  for (genvar i = 0; i < LATENCY; i++) begin : g_side
-    always_ff @(posedge clk_i) side[i+1] <= side[i];
-  end
-  assign {valid_o, first_o, last_o, occupied_o, row_o, col_o} = rst_i ? '0 : side[LATENCY];
+  logic [(LATENCY+1)*SIDE-1:0] side;
+  delay_line #(.W(SIDE), .N(LATENCY)) u_side (
+      .clk_i, .rst_i, .q_o(side),
+      .d_i({run, run && first, run && last, p_occupied[0], p_row[PLACE-1:0], p_col[PLACE-1:0]}));
+  assign {valid_o, first_o, last_o, occupied_o, row_o, col_o} = rst_i ? '0 : side[LATENCY*SIDE+:SIDE];
 
   // ---- mask: x of slot p when its product is made ----
   logic start1, start2;

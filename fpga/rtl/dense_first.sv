@@ -45,11 +45,12 @@ module dense_first #(
     end
 
   // ---- the place, delayed to where its types and its weights are wanted ----
-  logic [KEY_W+1:0] early[10];
-  always_comb early[0] = {early_valid_i, early_last_i, early_key_i};
-  for (genvar i = 0; i < 9; i++) begin : g_early
-    always_ff @(posedge clk_i) early[i+1] <= rst_i ? '0 : early[i];
-  end
+  localparam int E_W = KEY_W + 2;
+  logic [10*E_W-1:0] early;
+  delay_line #(.W(E_W), .N(9), .RESET(1)) u_early (
+      .clk_i, .rst_i, .d_i({early_valid_i, early_last_i, early_key_i}), .q_o(early));
+  wire [E_W-1:0] early6 = early[6*E_W+:E_W];
+  wire [E_W-1:0] early9 = early[9*E_W+:E_W];
 
   // ---- quantizer: types by place, cast 3 cycles ----
   localparam int Q_W = CH * 11;
@@ -57,7 +58,7 @@ module dense_first #(
   logic [Q_W-1:0] quant_a, quant_b;
   always_ff @(posedge clk_i) begin
     if (cfg_we_i && cfg_unit_i == U_DENSE1_QUANT) quant[cfg_addr_i[7:0]] <= cfg_data_i[Q_W-1:0];
-    quant_a <= quant[early[6][7:0]];
+    quant_a <= quant[early6[7:0]];
     quant_b <= quant_a;
   end
   logic [CH*X_W-1:0] cast;
@@ -77,8 +78,8 @@ module dense_first #(
   logic [IDX-1:0] idx, back;
   (* ram_style = "distributed" *) logic [7:0] kept_key[2**IDX];
   (* ram_style = "distributed" *) logic [CH*X_W-1:0] kept_x[2**IDX];
-  wire fresh = early[9][KEY_W+1];
-  wire fresh_last = early[9][KEY_W];
+  wire fresh = early9[KEY_W+1];
+  wire fresh_last = early9[KEY_W];
   wire again = replay != 0;
   wire back_last = back == IDX'(N - 1);
   always_ff @(posedge clk_i) begin
@@ -92,20 +93,22 @@ module dense_first #(
       else if (again && back_last) replay <= (replay + 1'b1 == passes_i) ? 3'd0 : replay + 1'b1;
       if (again) back <= back_last ? '0 : back + 1'b1;
     end
-    if (fresh) kept_key[idx] <= early[9][7:0];
+    if (fresh) kept_key[idx] <= early9[7:0];
   end
-  wire [7:0] key = again ? kept_key[back] : early[9][7:0];
+  wire [7:0] key = again ? kept_key[back] : early9[7:0];
   wire [7:0] from = again ? begins[{1'b0, replay[1:0]}*8+:8] : begins[7:0];
 
   // s[i]: i cycles after the address: {valid, first, last, pass, index, replayed}
   localparam int S_W = 6 + IDX;
-  logic [S_W-1:0] s[8];
-  always_comb
-    s[0] = {fresh || again, again ? back == '0 : idx == '0, again ? back_last : fresh_last,
-            again ? replay[1:0] : 2'd0, again ? back : idx, again};
-  for (genvar i = 0; i < 7; i++) begin : g_s
-    always_ff @(posedge clk_i) s[i+1] <= rst_i ? '0 : s[i];
-  end
+  logic [7*S_W-1:0] s;
+  delay_line #(.W(S_W), .N(6), .RESET(1)) u_s (
+      .clk_i, .rst_i, .q_o(s),
+      .d_i({fresh || again, again ? back == '0 : idx == '0, again ? back_last : fresh_last,
+            again ? replay[1:0] : 2'd0, again ? back : idx, again}));
+  wire [S_W-1:0] s2 = s[2*S_W+:S_W];
+  wire [S_W-1:0] s4 = s[4*S_W+:S_W];
+  wire [S_W-1:0] s5 = s[5*S_W+:S_W];
+  wire [S_W-1:0] s6 = s[6*S_W+:S_W];
 
   // ---- weights: one wide memory ----
   logic [OUTPUTS*CH*W_W-1:0] w;
@@ -121,19 +124,19 @@ module dense_first #(
     end
   end
 
-  wire [IDX-1:0] at = s[2][1+:IDX];
+  wire [IDX-1:0] at = s2[1+:IDX];
   wire [CH*X_W-1:0] kept = kept_x[at];
-  wire [CH*X_W-1:0] x = s[2][0] ? kept : cast;
-  always_ff @(posedge clk_i) if (s[2][S_W-1] && !s[2][0]) kept_x[at] <= cast;
+  wire [CH*X_W-1:0] x = s2[0] ? kept : cast;
+  always_ff @(posedge clk_i) if (s2[S_W-1] && !s2[0]) kept_x[at] <= cast;
 
   // ---- products, sums, and the cast of the next layer ----
   // {bias, type word} of each output and pass
-  wire [1:0] pass5 = s[4][1+IDX+:2];
+  wire [1:0] pass5 = s4[1+IDX+:2];
   logic end1, end2, end3;
   logic [1:0] pass1, pass2, pass3;
   always_ff @(posedge clk_i) begin
-    end1 <= s[6][S_W-1] && s[6][S_W-3] && !rst_i;
-    pass1 <= s[6][1+IDX+:2];
+    end1 <= s6[S_W-1] && s6[S_W-3] && !rst_i;
+    pass1 <= s6[1+IDX+:2];
     {end2, pass2} <= {end1 && !rst_i, pass1};
     {end3, pass3} <= {end2 && !rst_i, pass2};
   end
@@ -167,9 +170,9 @@ module dense_first #(
       {p0, p1, p2} <= {m0, m1, m2};
       sum <= {{2{p0[X_W+W_W-1]}}, p0} + {{2{p1[X_W+W_W-1]}}, p1} + {{2{p2[X_W+W_W-1]}}, p2};
       bias <= biases[pass5];
-      if (s[5][S_W-1]) acc <= (s[5][S_W-2] ? bias : acc) + {{(D1_W - X_W - W_W - 2) {sum[X_W+W_W+1]}}, sum};
+      if (s5[S_W-1]) acc <= (s5[S_W-2] ? bias : acc) + {{(D1_W - X_W - W_W - 2) {sum[X_W+W_W+1]}}, sum};
       wrapped <= (acc & acc_mask) | (|sign ? ~acc_mask : '0);
-      kind <= kinds[s[6][1+IDX+:2]];
+      kind <= kinds[s6[1+IDX+:2]];
       kind_d <= kind;
       rounded_d <= rounded;
       if (end2) x_o[o*X_W+:X_W] <= z;

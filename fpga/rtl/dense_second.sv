@@ -48,11 +48,12 @@ module dense_second (
   always_ff @(posedge clk_i) if (valid_i) last_pass <= last_i;
 
   // s[i]: {valid, ends, last pass, first pass, j}
-  logic [7:0] s[8];
-  always_comb s[0] = {run, ends, final_pass, pass == 2'd0, j};
-  for (genvar i = 0; i < 7; i++) begin : g_s
-    always_ff @(posedge clk_i) s[i+1] <= rst_i ? '0 : s[i];
-  end
+  logic [7*8-1:0] s;
+  delay_line #(.W(8), .N(6), .RESET(1)) u_s (
+      .clk_i, .rst_i, .d_i({run, ends, final_pass, pass == 2'd0, j}), .q_o(s));
+  wire [7:0] s4 = s[4*8+:8];
+  wire [7:0] s5 = s[5*8+:8];
+  wire [7:0] s6 = s[6*8+:8];
 
   logic [OUTPUTS*D2_W-1:0] term;
   for (genvar i = 0; i < OUTPUTS; i++) begin : g_i
@@ -76,12 +77,12 @@ module dense_second (
   wire [D2_W-1:0] sign = total & acc_mask & ~(acc_mask >> 1);
   assign left = sum + base;
   always_ff @(posedge clk_i) begin
-    base <= s[4][4] ? biases[s[4][3:0]] : partial[s[4][3:0]];
+    base <= s4[4] ? biases[s4[3:0]] : partial[s4[3:0]];
     total <= left;
-    if (s[5][7]) partial[s[5][3:0]] <= left;
+    if (s5[7]) partial[s5[3:0]] <= left;
     y_o <= (total & acc_mask) | (|sign ? ~acc_mask : '0);
-    valid_o <= s[6][7] && s[6][5] && !rst_i;
-    first_o <= s[6][3:0] == 4'd0;
-    last_o <= s[6][6];
+    valid_o <= s6[7] && s6[5] && !rst_i;
+    first_o <= s6[3:0] == 4'd0;
+    last_o <= s6[6];
   end
 endmodule

@@ -19,9 +19,8 @@ static bool grow(struct image *im)
     if (im->n < im->room)
         return true;
     uint32_t room = im->room == 0 ? 1024 : 2 * im->room;
-    uint8_t *more = room > IMAGE_MAX_RECORDS
-                        ? NULL
-                        : realloc(im->record, (size_t)room * IMAGE_RECORD_BYTES);
+    uint8_t *more =
+        room > IMAGE_MAX_RECORDS ? NULL : realloc(im->record, (size_t)room * IMAGE_RECORD_BYTES);
     if (more == NULL) {
         im->no_memory = true;
         return false;
@@ -61,8 +60,9 @@ uint8_t *image_finish(const struct image *im, uint32_t slots, const struct image
     uint8_t *block = im->no_memory || im->n == 0 ? NULL : calloc(1, *bytes);
     if (block == NULL)
         return NULL;
-    const uint32_t header[] = {IMAGE_MAGIC,  IMAGE_VERSION, im->n,
-                               check_of(im), slots,         (uint32_t)(IMAGE_HEADER_BYTES + records)};
+    const uint32_t header[] = {IMAGE_MAGIC, IMAGE_VERSION,
+                               im->n,       check_of(im),
+                               slots,       (uint32_t)(IMAGE_HEADER_BYTES + records)};
     memcpy(block, header, sizeof header);
     memcpy(block + IMAGE_HEADER_BYTES, im->record, (size_t)im->n * IMAGE_RECORD_BYTES);
     memcpy(block + IMAGE_HEADER_BYTES + records, facts, sizeof *facts);

@@ -60,12 +60,12 @@ module pool #(
 
   localparam int SIDE = 4 + KEY_W;
   localparam int LATENCY = 8;
-  logic [SIDE-1:0] side[LATENCY+1];
-  always_comb side[0] = {run, left == N[$clog2(N+1)-1:0], left == 1, carries, p_key[KEY_W-1:0]};
-  for (genvar i = 0; i < LATENCY; i++) begin : g_side
-    always_ff @(posedge clk_i) side[i+1] <= side[i];
-  end
-  assign {valid_o, first_o, last_o, carries_o, key_o} = side[LATENCY];
+  logic [(LATENCY+1)*SIDE-1:0] side;
+  delay_line #(.W(SIDE), .N(LATENCY)) u_side (
+      .clk_i, .rst_i, .q_o(side),
+      .d_i({run, left == N[$clog2(N+1)-1:0], left == 1, carries, p_key[KEY_W-1:0]}));
+  wire carries_end = side[(LATENCY-1)*SIDE+KEY_W];
+  assign {valid_o, first_o, last_o, carries_o, key_o} = side[LATENCY*SIDE+:SIDE];
 
   for (genvar c = 0; c < CH; c++) begin : g_c
     logic [N*SUM_W-1:0] term;
@@ -88,7 +88,7 @@ module pool #(
       m <= $signed(sat) * $signed({1'b0, recip_i});
       p <= m;
       rounded_d <= rounded;
-      x_o[c*OUT+:OUT] <= side[LATENCY-1][KEY_W] ? z : '0;
+      x_o[c*OUT+:OUT] <= carries_end ? z : '0;
     end
   end
 endmodule

@@ -105,7 +105,7 @@ module score_table (
   // ---- softmax: exponentials (e[5]: k -> below, clamped, floor, index, entry), sum ----
   (* ram_style = "distributed" *) logic [T_W-1:0] exps[16];
   wire [T_W:0] bigger = {1'b0, sum} + {1'b0, entry};
-  logic started, summed, looked, looked2;
+  logic started, summed;
   wire e5 = e[4];
   wire e5_last = e_last[4];
   always_ff @(posedge clk_i) begin
@@ -116,25 +116,23 @@ module score_table (
       kd <= (started ? kd : 4'd0) + 4'd1;
       sum <= !started ? entry : bigger > {1'b0, most_sum} ? most_sum : bigger[T_W-1:0];
     end
-    {looked, summed} <= rst_i ? '0 : {summed, e5 && e5_last};
+    summed <= !rst_i && e5 && e5_last;
   end
   // products, one a cycle
   logic giving;
   logic [3:0] given_n;
-  logic [T_W-1:0] factor;
   logic [2*T_W:0] product;
   logic [4:0] o;
   logic [T_W-1:0] softmax;
   always_ff @(posedge clk_i) begin
     if (rst_i) giving <= 1'b0;
-    else if (looked) giving <= 1'b1;
+    else if (summed) giving <= 1'b1;
     else if (out + 4'd1 == given_n) giving <= 1'b0;
-    if (looked) begin
+    if (summed) begin
       out <= '0;
       given_n <= n;
-      factor <= inverse;
     end else if (giving) out <= out + 4'd1;
-    product <= {1'b0, exps[out]} * {1'b0, factor};
+    product <= {1'b0, exps[out]} * {1'b0, inverse};
     o <= rst_i ? '0 : {o[3:0], giving};
   end
   cast_shift #(.IN(2 * T_W + 1), .OUT(T_W)) u_cast (

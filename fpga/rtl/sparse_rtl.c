@@ -67,14 +67,16 @@ static bool parse_options(int argc, char **argv, struct options *o, struct error
         else if (c == 'n')
             good = parse_slots(optarg, &o->slots, err);
         else
-            good = error_set(err, ERROR_CONFIG, "%s: no such option, or without its value; see "
-                                                "sparse-rtl --help",
+            good = error_set(err, ERROR_CONFIG,
+                             "%s: no such option, or without its value; see "
+                             "sparse-rtl --help",
                              argv[optind - 1]);
         if (!good)
             return false;
     }
     if (optind + 1 != argc || o->output == NULL)
-        return error_set(err, ERROR_CONFIG, "needs a model file and -o IMAGE; see sparse-rtl --help");
+        return error_set(err, ERROR_CONFIG,
+                         "needs a model file and -o IMAGE; see sparse-rtl --help");
     o->model = argv[optind];
     return true;
 }

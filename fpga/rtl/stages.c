@@ -161,7 +161,8 @@ static bool check_window(const struct stages *s, bool image_form, struct error *
     const struct layer *l = m->reduce;
     int bits = m->input_t->width;
     if (m->channels != 1)
-        return stages_refuse(s, l, err, "the image has %u channels, the kernel takes 1", m->channels);
+        return stages_refuse(s, l, err, "the image has %u channels, the kernel takes 1",
+                             m->channels);
     if (m->height > RTL_SIDE || m->width > RTL_SIDE)
         return stages_refuse(s, l, err, "the image is %u x %u, the kernel takes up to %d x %d",
                              m->height, m->width, RTL_SIDE, RTL_SIDE);
@@ -189,7 +190,8 @@ bool stages_input(struct stages *s, bool image_form, struct image *im, struct er
     if (!stages_casts(s, c, l, s->conv[STAGE_A], 0, 0, err))
         return false;
     int shift = c->fraction < c->from ? c->from - c->fraction : 0;
-    if (shift > RTL_INPUT_SHIFT || c->fraction > c->from || !cast_chain_word(c, RTL_X_BITS, shift, &word))
+    if (shift > RTL_INPUT_SHIFT || c->fraction > c->from ||
+        !cast_chain_word(c, RTL_X_BITS, shift, &word))
         return stages_refuse(s, l, err,
                              "the quantizer behind it drops %d bits of a pixel, the kernel 0 to %d",
                              c->from - c->fraction, RTL_INPUT_SHIFT);
@@ -198,7 +200,9 @@ bool stages_input(struct stages *s, bool image_form, struct image *im, struct er
     uint32_t pixels = m->height * m->width;
     uint32_t beats = image_form ? (pixels + lanes - 1) / lanes : (l->n_max_pixels + 1 + 15) / 16;
     const uint64_t global[][2] = {
-        {GLOBAL_FORM, !image_form ? 0U : bytes == 1 ? 2U : 1U},
+        {GLOBAL_FORM, !image_form  ? 0U
+                      : bytes == 1 ? 2U
+                                   : 1U},
         {GLOBAL_SLOTS, l->n_max_pixels},
         {GLOBAL_BEATS, beats},
         {GLOBAL_LAST_LANES, image_form ? pixels - (beats - 1) * lanes : lanes},

@@ -10,12 +10,12 @@ enum { STAGE_A, STAGE_B, STAGE_CONVS };
 
 struct stages {
     const struct model *model;
-    uint32_t slots;                          /* N of the kernel */
+    uint32_t slots; /* N of the kernel */
     const struct layer *conv[STAGE_CONVS];
-    const struct layer *pool[STAGE_CONVS];   /* behind it; NULL: none */
+    const struct layer *pool[STAGE_CONVS]; /* behind it; NULL: none */
     const struct layer *flatten;
     const struct layer *dense[2];
-    const struct layer *output;              /* the table; NULL: last sums are the scores */
+    const struct layer *output; /* the table; NULL: last sums are the scores */
     /* of the feature that reaches a stage: what the casts before it leave, a channel each */
     struct cast_chain into[STAGE_CONVS][RTL_CHANNELS];
     struct cast_chain into_dense[RTL_PLACES][RTL_CHANNELS]; /* by place */

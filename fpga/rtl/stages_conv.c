@@ -127,11 +127,12 @@ static bool cast_of(const struct stages *s, int stage, uint32_t f, const struct 
     int64_t bias = l->bias[f] == 0 || up < -40 ? l->bias[f] : l->bias[f] * (INT64_C(1) << -up);
     *out = cast_chain_begin(product, low + lesser(bias, 0), high + greater(bias, 0));
     if (!cast_chain_cast(out, &l->accum_t) || out->casts)
-        return stages_refuse(s, l, err,
-                             "filter %u: sums of %lld to %lld steps of 2^%d may not fit accum_t; the "
-                             "kernel takes sums that are exact, or unsigned ones of AP_RND_CONV and "
-                             "AP_SAT in out_t",
-                             f, (long long)low, (long long)high, -product);
+        return stages_refuse(
+            s, l, err,
+            "filter %u: sums of %lld to %lld steps of 2^%d may not fit accum_t; the "
+            "kernel takes sums that are exact, or unsigned ones of AP_RND_CONV and "
+            "AP_SAT in out_t",
+            f, (long long)low, (long long)high, -product);
     return stages_casts(s, out, l, until, 0, f, err);
 }
 
@@ -212,11 +213,12 @@ static void put_places(const struct stages *s, int stage, struct image *im)
 static bool reciprocal(const struct stages *s, const struct layer *l, int from, uint64_t *recip,
                        struct error *err)
 {
-    int64_t r = (l->recip_h_raw == 0 ? 1 : l->recip_h_raw) *
-                (l->recip_w_raw == 0 ? 1 : l->recip_w_raw);
+    int64_t r =
+        (l->recip_h_raw == 0 ? 1 : l->recip_h_raw) * (l->recip_w_raw == 0 ? 1 : l->recip_w_raw);
     int fraction = from + ((l->recip_h_raw != 0) + (l->recip_w_raw != 0)) * l->recip_t.fraction;
     int shift = RTL_POOL_SHIFT - (fraction - l->out_t.fraction);
-    if (r <= 0 || shift < 0 || shift > RTL_POOL_SHIFT || r >= INT64_C(1) << (RTL_RECIP_BITS - shift))
+    if (r <= 0 || shift < 0 || shift > RTL_POOL_SHIFT ||
+        r >= INT64_C(1) << (RTL_RECIP_BITS - shift))
         return stages_refuse(s, l, err,
                              "drops %d bits of a sum times its reciprocal; the kernel has %d bits "
                              "for reciprocal << (%d - dropped)",
@@ -309,8 +311,9 @@ bool stages_conv(struct stages *s, int stage, struct image *im, struct error *er
             if (pool != NULL &&
                 (!stages_casts(s, &x, pool, next, 0, c, err) ||
                  ((x.casts || x.zero || x.relu) &&
-                  !stages_refuse(s, pool, err, "a cast that changes values follows; the kernel has "
-                                               "none between a pool and a convolution"))))
+                  !stages_refuse(s, pool, err,
+                                 "a cast that changes values follows; the kernel has "
+                                 "none between a pool and a convolution"))))
                 return false;
             s->into[STAGE_B][c] = x;
         } else {

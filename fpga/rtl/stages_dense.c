@@ -55,7 +55,8 @@ static void sum_range(const struct stages *s, uint32_t j, double *low, double *h
     *low = *high = (double)l->bias[j] * fixed_to_double(1, &l->bias_t);
     for (uint32_t i = 0; i < l->in.channels; i++) {
         const struct cast_chain *x = &s->into_dense[i / channels][i % channels];
-        double w = (double)l->weight[(size_t)i * l->out.channels + j] * fixed_to_double(1, &l->weight_t);
+        double w =
+            (double)l->weight[(size_t)i * l->out.channels + j] * fixed_to_double(1, &l->weight_t);
         double a = w * __builtin_ldexp((double)x->low, -x->fraction);
         double b = w * __builtin_ldexp((double)x->high, -x->fraction);
         *low += a < b ? (a < 0 ? a : 0) : (b < 0 ? b : 0);
@@ -139,7 +140,8 @@ static bool put_first(struct stages *s, struct image *im, struct error *err)
         s->into_second[j] = out;
     }
     for (uint32_t j = l->out.channels; j < s->passes * RTL_LANE_OUTPUTS; j++)
-        image_put(im, UNIT_DENSE1_OUT, j % RTL_LANE_OUTPUTS << 3 | j / RTL_LANE_OUTPUTS << 1 | 1, 0);
+        image_put(im, UNIT_DENSE1_OUT, j % RTL_LANE_OUTPUTS << 3 | j / RTL_LANE_OUTPUTS << 1 | 1,
+                  0);
     image_put(im, UNIT_DENSE1_SETUP, 1, mask);
     return true;
 }
@@ -162,8 +164,7 @@ static bool put_second(const struct stages *s, struct image *im, struct error *e
             uint64_t field = 0;
             bool there = i < l->in.channels && !s->into_second[i].zero;
             int64_t w = there ? l->weight[(size_t)i * l->out.channels + j] : 0;
-            int drop =
-                there ? s->into_second[i].fraction + l->weight_t.fraction - t->fraction : 0;
+            int drop = there ? s->into_second[i].fraction + l->weight_t.fraction - t->fraction : 0;
             if (!stages_weight(w, RTL_D2_SHIFT, drop, &field))
                 return stages_refuse(s, l, err,
                                      "weight (%u, %u) = %lld drops %d bits; the kernel has %d bits "

@@ -70,11 +70,13 @@ module window_input #(
     end
   end
   // b[i]: i cycles after the beat: {a beat, first, last}
-  logic [2:0] b[10];
-  always_comb b[0] = {take && !list, beat == 0, last};
-  for (genvar i = 0; i < 9; i++) begin : g_b
-    always_ff @(posedge clk_i) b[i+1] <= rst_i ? '0 : b[i];
-  end
+  logic [10*3-1:0] b;
+  delay_line #(.W(3), .N(9), .RESET(1)) u_b (
+      .clk_i, .rst_i, .d_i({take && !list, beat == 0, last}), .q_o(b));
+  wire [2:0] b4 = b[4*3+:3];
+  wire [2:0] b5 = b[5*3+:3];
+  wire [2:0] b8 = b[8*3+:3];
+  wire [2:0] b9 = b[9*3+:3];
   always_ff @(posedge clk_i) {active, value} <= {active_c, value_c};
 
   // ---- image: compress ----
@@ -96,14 +98,14 @@ module window_input #(
   logic [5:0] taken;
   logic [31:0] total;
   logic [4:0] base0, base1, base0_d, base1_d;
-  wire [5:0] begun = b[4][1] ? 6'd0 : taken;
+  wire [5:0] begun = b4[1] ? 6'd0 : taken;
   wire [6:0] one = {1'b0, begun} + {1'b0, count[5:0]};
   wire [6:0] two = one + {1'b0, count[11:6]};
   wire [31:0] here = {25'd0, {1'b0, count[5:0]} + {1'b0, count[11:6]}};
   always_ff @(posedge clk_i) begin
-    if (b[4][2]) begin
+    if (b4[2]) begin
       taken <= two > 7'd31 ? 6'd31 : two[5:0];
-      total <= (b[4][1] ? 32'd0 : total) + here;
+      total <= (b4[1] ? 32'd0 : total) + here;
     end
     base0 <= begun[4:0];
     base1 <= one > 7'd31 ? 5'd31 : one[4:0];
@@ -129,10 +131,10 @@ module window_input #(
   always_comb begin
     wraps = {1'b0, after >= {1'b0, w1}} + {1'b0, after >= w2} + {1'b0, after >= w3};
     after_col = after - (wraps == 2'd0 ? 9'd0 : wraps == 2'd1 ? {1'b0, w1} : wraps == 2'd2 ? w2 : w3);
-    {col0, row0} = b[8][1] ? '0 : {next_col, next_row};
+    {col0, row0} = b8[1] ? '0 : {next_col, next_row};
   end
   always_ff @(posedge clk_i)
-    if (b[8][2]) {next_col, next_row} <= {after_col[6:0], row0 + {4'd0, wraps}};
+    if (b8[2]) {next_col, next_row} <= {after_col[6:0], row0 + {4'd0, wraps}};
 
   // ---- bank: of each slot {value, column and row of the beat, lane in it} ----
   localparam int S_W = V_W + 7 + 6 + 6;
@@ -147,15 +149,15 @@ module window_input #(
     localparam int WORD = (j + 1) % 16;
     wire [31:0] pixel = beat_i[WORD*32+:32];
     wire [E_W-1:0] e = fresh[j*E_W+:E_W];
-    wire written = b[8][2] && e[E_W-1] && 5'(j) < slots_i;
+    wire written = b8[2] && e[E_W-1] && 5'(j) < slots_i;
     always_ff @(posedge clk_i) begin
       if (list) begin
         if (take && (beat == 9'(BEAT) || beat == 0)) begin
           used[j] <= beat == 9'(BEAT) && 5'(j) < listed;
           slot[j*S_W+:S_W] <= {signed_i & pixel[31], pixel[31:16], 1'b0, pixel[13:8], pixel[5:0], 6'd0};
         end
-      end else if (b[8][2]) begin
-        if (b[8][1] || written) used[j] <= written;
+      end else if (b8[2]) begin
+        if (b8[1] || written) used[j] <= written;
         if (written) slot[j*S_W+:S_W] <= {e[V_W-1:0], col0, row0, e[V_W+:6]};
       end
     end
@@ -164,9 +166,9 @@ module window_input #(
     if (take && list) list_used <= listed;
     list_start <= take && list && last;
   end
-  assign start_o = list ? list_start : b[9][2] && b[9][0];
+  assign start_o = list ? list_start : b9[2] && b9[0];
   always_ff @(posedge clk_i) begin
-    counted_o <= !rst_i && (list ? take && beat == 0 : b[5][2] && b[5][0]);
+    counted_o <= !rst_i && (list ? take && beat == 0 : b5[2] && b5[0]);
     active_o <= list ? list_count : total;
   end
 

@@ -109,7 +109,7 @@ class Card:
             latency, stall_percent, 0, 0, beats, scores, misalign)
         if not self.library.kernel_rtl_run(self.card, ctypes.byref(launch)):
             raise TimeoutError("the kernel hangs")
-        words = np.frombuffer(results.raw[:room], np.uint32).reshape(n, -1)
+        words = np.frombuffer(results.raw[:room], np.uint32).reshape(n, facts.result_bytes // 4)
         return Outcome(words[:, 2:].astype(np.int32), words[:, 1].copy(), words[:, 0].copy(),
                        launch.error, launch.cycles, np.array(beats[:n]), np.array(scores[:n]))
 

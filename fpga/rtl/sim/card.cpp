@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-namespace rtl {
+namespace rtl
+{
 
 Card::Card() : kernel_(new Vkernel)
 {

@@ -11,7 +11,8 @@
 
 class Vkernel;
 
-namespace rtl {
+namespace rtl
+{
 
 // Registers of registers.sv.
 enum Register : uint32_t {
@@ -36,11 +37,12 @@ struct Region {
 
 // What a window's way through the kernel took, in cycles of one launch.
 struct Timing {
-    std::vector<uint64_t> last_beat;   // of each window, taken
-    std::vector<uint64_t> last_score;  // of each window, on the write port
+    std::vector<uint64_t> last_beat;  // of each window, taken
+    std::vector<uint64_t> last_score; // of each window, on the write port
 };
 
-class Card {
+class Card
+{
   public:
     Card();
     ~Card();

@@ -18,7 +18,8 @@ extern "C" {
 
 #include <string>
 
-namespace {
+namespace
+{
 
 using rtl::Card;
 constexpr uint64_t WINDOWS_AT = 0x10000, IMAGE_AT = 0x4000000000, RESULTS_AT = 0x8000000000;
@@ -81,9 +82,11 @@ const Loaded &loaded()
             return static_cast<const Loaded *>(l);
         }
         const image_facts &f = l->facts;
-        l->info = {KERNEL_ABI_VERSION, "sparse_kernel", f.model_name,  f.model_sha256, "rtl",
-                   f.form,             f.height,        f.width,       f.channels,     f.n_slots,
-                   f.place_bytes,      f.value_bytes,   f.pixel_bytes, f.window_bytes, f.n_outputs,
+        l->info = {KERNEL_ABI_VERSION, "sparse_kernel", f.model_name,
+                   f.model_sha256,     "rtl",           f.form,
+                   f.height,           f.width,         f.channels,
+                   f.n_slots,          f.place_bytes,   f.value_bytes,
+                   f.pixel_bytes,      f.window_bytes,  f.n_outputs,
                    f.raw_bytes,        f.result_bytes,  f.n_layers};
         return static_cast<const Loaded *>(l);
     }();
@@ -124,11 +127,11 @@ struct kernel_rtl_launch {
     uint8_t *results;
     uint64_t results_bytes;
     uint32_t n_windows, tag;
-    uint32_t beats, words;   // of a window and a result, for the timing; 0: none
+    uint32_t beats, words; // of a window and a result, for the timing; 0: none
     uint32_t latency, stall_percent;
-    uint32_t error, cycles;  // out: registers
+    uint32_t error, cycles;           // out: registers
     uint64_t *last_beat, *last_score; // out: [n_windows] or NULL
-    uint64_t misalign;       // added to the address of the windows
+    uint64_t misalign;                // added to the address of the windows
 };
 
 // False: the kernel hung.

@@ -19,7 +19,7 @@ static const struct {
 } cases[] = {
     {"sparse, N = 20", false, "neutrino-sparse_l-16b.model.h5", 0},
     {"our own, N = 20", true, "neutrino-l-16b.model.h5", 0},
-    {"our own, N = 48", true, "neutrino-48-16b.model.h5", 0.5},
+    {"our own, N = 48", true, "neutrino-n48-16b.model.h5", 0.5},
     {"standard CNN", false, "neutrino-full-16b.model.h5", 0},
 };
 

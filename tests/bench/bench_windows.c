@@ -25,7 +25,7 @@ static const struct engine_case {
     {"N = 20, 8 bits", false, "neutrino-sparse_l-8b.model.h5", 0.15, 0.40, 1.3, 0.35},
     {"our own, N = 20, 16 bits", true, "neutrino-l-16b.model.h5", 0.15, 0, 0, 0},
     {"our own, N = 20, 8 bits", true, "neutrino-l-8b.model.h5", 0.15, 0, 0, 0},
-    {"our own, N = 48, 16 bits", true, "neutrino-48-16b.model.h5", 0.5, 0, 0, 0},
+    {"our own, N = 48, 16 bits", true, "neutrino-n48-16b.model.h5", 0.5, 0, 0, 0},
 };
 
 static bool steady(double best, double median)

@@ -124,8 +124,12 @@ def draw(figures: Figures, folder: pathlib.Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     folder.mkdir(parents=True, exist_ok=True)
-    for name, plot, columns in (("roofline", plot_roofline, 2), ("active", plot_active, 1),
-                                ("latency", plot_latency, 1)):
+    for name, table, plot, columns in (
+            ("roofline", "roofline", plot_roofline, 2), ("active", "active", plot_active, 1),
+            ("latency", "latency distribution", plot_latency, 1)):
+        if not figures.rows[table]:
+            print(f"{name}: the run has no such rows")
+            continue
         figure, axes = plt.subplots(1, columns, figsize=(5 + 4 * columns, 4.5),
                                     layout="constrained")
         plot(figures, axes)

@@ -125,7 +125,7 @@ static int descending(const void *a, const void *b)
 static void narrow(struct layer *l, uint32_t slots)
 {
     uint32_t taps = l->kernel_h * l->kernel_w;
-    int64_t most = -fixed_min(&l->in_t), worst = 0;
+    int64_t most = -fixed_min(&l->in_t), worst = 1; /* all weights may be 0 */
     most = fixed_max(&l->in_t) > most ? fixed_max(&l->in_t) : most;
     for (uint32_t f = 0; f < l->out.channels; f++) {
         int64_t size[64];

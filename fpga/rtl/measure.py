@@ -56,7 +56,8 @@ def synthesize(top: str, slots: int, folder: Path) -> dict:
     done = subprocess.run(["yosys", "-p", script], capture_output=True, text=True, check=False)
     (folder / "yosys.log").write_text(done.stdout + done.stderr)
     if done.returncode != 0:
-        sys.exit(f"yosys: {done.stderr.strip() or done.stdout[-2000:]}")
+        sys.exit(f"yosys ended with status {done.returncode}: "
+                 f"{done.stderr.strip() or done.stdout[-2000:]}")
     for line in done.stdout.splitlines():
         if "implicitly declared" in line or "has no driver" in line or "is used but has" in line:
             sys.exit(f"yosys: {line.strip()}")

@@ -7,6 +7,7 @@
 
 #include "base/histogram.h"
 #include "data/fate.h"
+#include "data/gallery.h"
 #include "data/settings.h"
 
 #include <stdatomic.h>
@@ -111,6 +112,15 @@ struct monitor {
     uint64_t started_ns;  /* monotonic */
     _Atomic bool ready;   /* the readout takes fragments */
     _Atomic uint32_t run; /* of the last event that was decided */
+
+    /* Run control writes these. The run number is the operators'; events carry the
+     * readout's own, which is another thing (`run` above). */
+    _Atomic uint32_t run_state;    /* enum run_state */
+    _Atomic uint32_t run_number;   /* of this run, or of the last one; 0: none yet */
+    _Atomic uint64_t run_begun_ns; /* monotonic; 0: no run yet */
+    _Atomic uint64_t run_ended_ns; /* monotonic, drained; 0: the run goes on */
+    _Atomic bool paused;           /* the readout is to stand still ... */
+    counter paused_ns;             /* ... and this is how long it did */
     /* Monotonic; the event thread writes it each time it comes round, with work
      * or without, at least once a second. 0: it has not begun. */
     _Atomic uint64_t heartbeat_ns;
@@ -154,6 +164,7 @@ struct monitor {
 
     counter dead_ns[MONITOR_DEAD_CAUSE_COUNT];
     struct histogram stage[MONITOR_STAGE_COUNT];
+    struct gallery gallery; /* pictures of the last accepted events */
 };
 
 const char *monitor_stage_name(enum monitor_stage stage);

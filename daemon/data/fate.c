@@ -2,24 +2,48 @@
 
 static const struct {
     const char *name, *help;
+} losses[] = {
+#define X(name, help) {#name, help},
+    LOSSES(X)
+#undef X
+};
+
+static const struct {
+    const char *name, *help;
+    enum loss loss;
 } fragment_fates[] = {
-#define X(NAME, name, help) {#name, help},
+#define X(NAME, name, loss, help) {#name, help, LOSS_##loss},
     FRAGMENT_FATES(X)
 #undef X
 };
 
 static const struct {
     const char *name, *help;
-    int lost;
+    enum loss loss;
 } event_fates[] = {
-#define X(NAME, name, lost, help) {#name, help, lost},
+#define X(NAME, name, loss, help) {#name, help, LOSS_##loss},
     EVENT_FATES(X)
 #undef X
 };
 
+const char *loss_name(enum loss loss)
+{
+    return losses[loss].name;
+}
+
+const char *loss_help(enum loss loss)
+{
+    return losses[loss].help;
+}
+
 const char *fragment_fate_name(enum fragment_fate fate)
 {
     return fragment_fates[fate].name;
+}
+
+enum loss fragment_fate_loss(enum fragment_fate fate)
+{
+    return fragment_fates[fate].loss;
 }
 
 const char *fragment_fate_help(enum fragment_fate fate)
@@ -32,12 +56,17 @@ const char *event_fate_name(enum event_fate fate)
     return event_fates[fate].name;
 }
 
-const char *event_fate_help(enum event_fate fate)
+enum loss event_fate_loss(enum event_fate fate)
 {
-    return event_fates[fate].help;
+    return event_fates[fate].loss;
 }
 
 int event_fate_is_loss(enum event_fate fate)
 {
-    return event_fates[fate].lost;
+    return event_fates[fate].loss != LOSS_none;
+}
+
+const char *event_fate_help(enum event_fate fate)
+{
+    return event_fates[fate].help;
 }

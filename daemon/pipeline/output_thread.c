@@ -3,6 +3,7 @@
  * output.record.queue of them; one more is not recorded, and counted.
  */
 #include "base/clock.h"
+#include "output/picture.h"
 #include "pipeline/parts.h"
 
 static void give_back(struct pipeline *p, struct ring *ring, struct event *ev)
@@ -18,6 +19,8 @@ static void publish(struct pipeline *p, struct event *ev)
     uint64_t now = clock_monotonic_ns();
     histogram_record(&m->stage[STAGE_output], now - ev->decided_ns);
     histogram_record(&m->stage[STAGE_latency], now - ev->last_fragment_ns);
+    if (ev->decision.fate == EVENT_ACCEPTED)
+        picture_take(&m->gallery, ev, &p->info, now, clock_wall_ns());
     bool wanted = p->record && ev->decision.fate == EVENT_ACCEPTED;
     if (wanted && ring_count(&p->to_record) < p->settings->output.record.queue) {
         ring_push(&p->to_record, ev);

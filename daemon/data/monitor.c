@@ -19,6 +19,20 @@ static const struct {
 #undef X
 };
 
+static const char *const threads[] = {
+#define X(name, help) #name,
+    MONITOR_THREADS(X)
+#undef X
+};
+
+static const struct {
+    const char *name, *help;
+} invariants[] = {
+#define X(name, help) {#name, help},
+    MONITOR_INVARIANTS(X)
+#undef X
+};
+
 static const char *const fpga_states[] = {
 #define X(name, help) #name,
     MONITOR_FPGA_STATES(X)
@@ -59,6 +73,21 @@ const char *monitor_dead_cause_help(enum monitor_dead_cause cause)
     return causes[cause].help;
 }
 
+const char *monitor_thread_name(enum monitor_thread thread)
+{
+    return threads[thread];
+}
+
+const char *monitor_invariant_name(enum monitor_invariant invariant)
+{
+    return invariants[invariant].name;
+}
+
+const char *monitor_invariant_help(enum monitor_invariant invariant)
+{
+    return invariants[invariant].help;
+}
+
 const char *monitor_fpga_state_name(enum fpga_state state)
 {
     return fpga_states[state];
@@ -78,6 +107,64 @@ const char *monitor_fpga_fallback_name(enum fpga_fallback cause)
 {
     return fpga_fallbacks[cause];
 }
+
+/* ---- time ---- */
+
+void monitor_time_begin(struct monitor *m, uint64_t now_ns)
+{
+    atomic_store_explicit(&m->timed_until_ns, now_ns, memory_order_release);
+}
+
+static counter *time_cell(struct monitor *m, enum monitor_time what)
+{
+    return what == TIME_live       ? &m->live_ns
+           : what == TIME_paused   ? &m->paused_ns
+           : what == TIME_draining ? &m->draining_ns
+                                   : &m->dead_ns[what];
+}
+
+void monitor_time_charge(struct monitor *m, enum monitor_time what, uint64_t now_ns)
+{
+    uint64_t until = atomic_load_explicit(&m->timed_until_ns, memory_order_relaxed);
+    if (now_ns <= until)
+        return;
+    uint64_t passed = now_ns - until, stalled = 0;
+    if (passed > MONITOR_STALL_NS && what != TIME_draining) {
+        stalled = passed - MONITOR_STALL_NS;
+        counter_add(&m->dead_ns[DEAD_stalled], stalled);
+    }
+    counter_add(time_cell(m, what), passed - stalled);
+    /* Release: who reads `timed` finds at least as much in the classes. */
+    atomic_fetch_add_explicit(&m->timed_ns, passed, memory_order_release);
+    atomic_store_explicit(&m->timed_until_ns, now_ns, memory_order_release);
+}
+
+uint64_t monitor_dead_ns(const struct monitor *m)
+{
+    uint64_t dead = 0;
+    for (uint32_t i = 0; i < MONITOR_DEAD_CAUSE_COUNT; i++)
+        dead += counter_read(&m->dead_ns[i]);
+    return dead;
+}
+
+void monitor_thread_charge(struct thread_monitor *t, bool busy, uint64_t *at_ns, uint64_t now_ns)
+{
+    if (now_ns <= *at_ns)
+        return;
+    counter_add(busy ? &t->busy_ns : &t->idle_ns, now_ns - *at_ns);
+    atomic_fetch_add_explicit(&t->total_ns, now_ns - *at_ns, memory_order_release);
+    *at_ns = now_ns;
+}
+
+uint64_t monitor_broken(const struct monitor *m)
+{
+    uint64_t broken = 0;
+    for (uint32_t i = 0; i < MONITOR_INVARIANT_COUNT; i++)
+        broken += counter_read(&m->invariant_broken[i]);
+    return broken;
+}
+
+/* ---- the ledger ---- */
 
 /* Fates before `in`: an event that ends between the two reads then counts as in
  * flight; the other way round in_flight could fall below 0. */

@@ -29,6 +29,10 @@ struct source_monitor {
     counter out_of_order; /* sequence numbers below the last one */
     counter restarts;     /* sequences that began again at 0 */
     counter last_seen_ns; /* monotonic */
+    /* Of events whose time was up: those that lacked wires of this source, by why; the
+     * wires. Row 0: wires that no source has sent so far. */
+    counter missing_events[LOSS_COUNT], missing_wires;
+    counter lost_at_ns[LOSS_COUNT]; /* monotonic, the last fragment lost so; 0: none */
 };
 
 /* The stages whose durations are kept: X(name, help) */
@@ -49,16 +53,68 @@ enum monitor_stage {
         MONITOR_STAGE_COUNT
 };
 
-/* Why the readout stood still (live time is run time less these): X(name, help) */
+/* Where a run's time goes: from pipeline_start to the end of pipeline_stop each ns is in
+ * exactly one class. The readout thread charges them: what passed since it last did is
+ * put down to what it did meanwhile.
+ *
+ *     live       it waited for messages, or took one
+ *     paused     an operator stopped it
+ *     draining   it has ended; what was taken in is being finished
+ *     dead       it stood still for a cause below
+ *
+ *     live + paused + draining + dead = timed
+ *
+ * Dead causes: X(name, help) */
 #define MONITOR_DEAD_CAUSES(X)                                                                     \
     X(no_worker, "all workers were busy")                                                          \
-    X(no_slot, "no event slot was free")
+    X(no_slot, "no event slot was free")                                                           \
+    X(stalled, "the process did not run: stopped, swapped out, or no processor for a second")
 
 enum monitor_dead_cause {
 #define X(name, help) DEAD_##name,
     MONITOR_DEAD_CAUSES(X)
 #undef X
         MONITOR_DEAD_CAUSE_COUNT
+};
+
+/* Threads whose busy and idle time is kept: X(name, help). Idle is asleep, whether for
+ * want of work or of room. */
+#define MONITOR_THREADS(X)                                                                         \
+    X(readout, "takes messages, hands them out")                                                   \
+    X(workers, "reduce fragments; all of them together")                                           \
+    X(event, "assembles, scores, decides")                                                         \
+    X(output, "publishes decisions")                                                               \
+    X(record, "writes accepted events")
+
+enum monitor_thread {
+#define X(name, help) THREAD_##name,
+    MONITOR_THREADS(X)
+#undef X
+        MONITOR_THREAD_COUNT
+};
+
+/* busy + idle = total, which is written last. */
+struct thread_monitor {
+    counter busy_ns, idle_ns, total_ns;
+    _Atomic uint32_t threads; /* that have such a row in common */
+};
+
+/* What must be true of the numbers below at any moment. The functions that check are
+ * invariant_NAME in data/invariant.c: X(name, help) */
+#define MONITOR_INVARIANTS(X)                                                                      \
+    X(events, "events in = all fates + in flight, which is the slots that are not decided")        \
+    X(fragments, "of each source: received = all fates + in flight, no more than queues hold")     \
+    X(timed_out, "each event whose time was up was put down to one cause")                         \
+    X(decisions, "decided = published + unsent + with the output")                                 \
+    X(recorded, "accepted, where recorded = recorded + record_lost + with the recorder")           \
+    X(times, "live + paused + draining + dead = the run's length")                                 \
+    X(threads, "busy + idle of a thread = its life")
+
+enum monitor_invariant {
+#define X(name, help) INVARIANT_##name,
+    MONITOR_INVARIANTS(X)
+#undef X
+        MONITOR_INVARIANT_COUNT
 };
 
 /* What a card is doing: X(name, help) */
@@ -134,7 +190,8 @@ struct monitor {
     counter events_in;
     counter event_fate[EVENT_FATE_COUNT];
     counter events_incomplete; /* judged with wires missing */
-    counter ledger_broken;     /* checks that found in != fates + in flight */
+    counter ledger_broken;
+    counter events_timed_out[LOSS_COUNT]; /* with wires missing: judged, dropped or stopped */
     counter windows, windows_truncated, nonfinite_bins;
     counter model_windows[SETTINGS_MAX_MODELS];
     counter rule_fired[SETTINGS_MAX_RULES], rule_prescaled[SETTINGS_MAX_RULES];
@@ -146,9 +203,12 @@ struct monitor {
     counter fpga_fallback[MONITOR_FPGA_FALLBACK_COUNT]; /* windows */
 
     /* output */
-    counter decisions_published; /* handed to the sockets */
+    counter decisions_published; /* a socket took it */
+    counter decisions_unsent;    /* no socket took it, or there is none */
     counter decisions_missed;    /* no PUSH peer had room; a subscriber's queue became full */
     counter recorded_events, recorded_bytes, record_files; /* events and bytes: once flushed */
+    counter record_wanted;                                 /* accepted while the run is recorded */
+    _Atomic uint64_t record_pending;                       /* written, but not flushed yet */
     counter record_lost;   /* accepted events the recorder did not write */
     counter record_errors; /* failed writes */
     _Atomic bool record_failing;
@@ -162,7 +222,12 @@ struct monitor {
     _Atomic uint64_t memory_bytes; /* what was taken when the run was configured */
     _Atomic bool stopping;
 
-    counter dead_ns[MONITOR_DEAD_CAUSE_COUNT];
+    /* Time. `timed` is written last of each charge, `timed_until` after it. */
+    counter live_ns, draining_ns, dead_ns[MONITOR_DEAD_CAUSE_COUNT], timed_ns;
+    _Atomic uint64_t timed_until_ns; /* monotonic; 0: no run yet */
+    struct thread_monitor thread[MONITOR_THREAD_COUNT];
+
+    counter invariant_broken[MONITOR_INVARIANT_COUNT]; /* checks that found it untrue */
     struct histogram stage[MONITOR_STAGE_COUNT];
     struct gallery gallery; /* pictures of the last accepted events */
 };
@@ -172,10 +237,34 @@ const char *monitor_stage_help(enum monitor_stage stage);
 const char *monitor_dead_cause_name(enum monitor_dead_cause cause);
 const char *monitor_dead_cause_help(enum monitor_dead_cause cause);
 
+const char *monitor_thread_name(enum monitor_thread thread);
+const char *monitor_invariant_name(enum monitor_invariant invariant);
+const char *monitor_invariant_help(enum monitor_invariant invariant);
+
 const char *monitor_fpga_state_name(enum fpga_state state);
 const char *monitor_fpga_down_name(enum fpga_down cause);
 const char *monitor_fpga_down_help(enum fpga_down cause);
 const char *monitor_fpga_fallback_name(enum fpga_fallback cause);
+
+/* A run's clock. Begin: what passed before counts for nothing. Charge: puts what passed
+ * since the last call down to a class (below MONITOR_DEAD_CAUSE_COUNT a cause of dead
+ * time). More than MONITOR_STALL_NS cannot have been waited for: the rest was `stalled`.
+ * A clock that went back counts nothing until it has caught up. One thread at a time. */
+enum monitor_time {
+    TIME_live = MONITOR_DEAD_CAUSE_COUNT,
+    TIME_paused,
+    TIME_draining,
+};
+#define MONITOR_STALL_NS UINT64_C(1000000000)
+void monitor_time_begin(struct monitor *m, uint64_t now_ns);
+void monitor_time_charge(struct monitor *m, enum monitor_time what, uint64_t now_ns);
+uint64_t monitor_dead_ns(const struct monitor *m); /* all causes */
+
+/* The same for a thread: `at_ns` is its own, and begins with now. */
+void monitor_thread_charge(struct thread_monitor *t, bool busy, uint64_t *at_ns, uint64_t now_ns);
+
+/* Checks that found an invariant untrue, all of them together. */
+uint64_t monitor_broken(const struct monitor *m);
 
 /* The event ledger at one moment. in_flight is in less all fates. */
 struct ledger {

@@ -201,28 +201,35 @@ static bool drained(struct pipeline *p)
            engine_in_flight(p->engine) == 0;
 }
 
+enum pipeline_step pipeline_event_step(struct pipeline *p, uint64_t now_ns)
+{
+    atomic_store_explicit(&p->monitor->heartbeat_ns, now_ns, memory_order_relaxed);
+    /* The sources are silent for good: what is open will stay incomplete. */
+    if (pipeline_stopped(p, STOP_EVENTS))
+        assembler_expire_all(p->assembler);
+    bool moved = take_back(p, now_ns);
+    moved |= assemble(p, now_ns);
+    moved |= submit(p, now_ns);
+    moved |= decide(p);
+    if (now_ns >= p->next_check_ns)
+        check_ledger(p, now_ns);
+    if (moved)
+        return STEP_MOVED;
+    show_queues(p);
+    if (!drained(p))
+        return STEP_IDLE;
+    check_ledger(p, now_ns);
+    return STEP_END;
+}
+
 void *pipeline_event_thread(void *arg)
 {
     struct pipeline *p = arg;
-    for (;;) {
-        uint64_t now = clock_monotonic_ns();
-        atomic_store_explicit(&p->monitor->heartbeat_ns, now, memory_order_relaxed);
-        /* The sources are silent for good: what is open will stay incomplete. */
-        if (pipeline_stopped(p, STOP_EVENTS))
-            assembler_expire_all(p->assembler);
-        bool moved = take_back(p, now);
-        moved |= assemble(p, now);
-        moved |= submit(p, now);
-        moved |= decide(p);
-        if (now >= p->next_check_ns)
-            check_ledger(p, now);
-        if (moved)
-            continue;
-        show_queues(p);
-        if (drained(p)) {
-            check_ledger(p, now);
-            return NULL;
-        }
-        sleep_until_work(p, now);
+    enum pipeline_step step;
+    uint64_t now;
+    while ((step = pipeline_event_step(p, now = clock_monotonic_ns())) != STEP_END) {
+        if (step == STEP_IDLE)
+            sleep_until_work(p, now);
     }
+    return NULL;
 }

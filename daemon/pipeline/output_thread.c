@@ -12,10 +12,10 @@ static void give_back(struct pipeline *p, struct ring *ring, struct event *ev)
     wake_signal(&p->event_wake);
 }
 
-static void publish(struct pipeline *p, struct event *ev)
+static void publish(struct pipeline *p, struct event *ev, uint64_t now_ns)
 {
     struct monitor *m = p->monitor;
-    publisher_send(p->publisher, ev, clock_monotonic_ns(), clock_wall_ns());
+    publisher_send(p->publisher, ev, now_ns, clock_wall_ns());
     uint64_t now = clock_monotonic_ns();
     histogram_record(&m->stage[STAGE_output], now - ev->decided_ns);
     histogram_record(&m->stage[STAGE_latency], now - ev->last_fragment_ns);
@@ -31,47 +31,63 @@ static void publish(struct pipeline *p, struct event *ev)
     give_back(p, &p->from_output, ev);
 }
 
+enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns)
+{
+    bool stopped = pipeline_stopped(p, STOP_OUTPUT); /* before the last look */
+    struct event *ev = ring_pop(&p->to_output);
+    if (ev == NULL)
+        return stopped ? STEP_END : STEP_IDLE;
+    publish(p, ev, now_ns);
+    return STEP_MOVED;
+}
+
+enum pipeline_step pipeline_record_step(struct pipeline *p, uint64_t now_ns)
+{
+    bool stopped = pipeline_stopped(p, STOP_RECORDER);
+    struct event *ev = ring_pop(&p->to_record);
+    if (ev != NULL) {
+        recorder_write(p->recorder, ev, now_ns, clock_wall_ns());
+        histogram_record(&p->monitor->stage[STAGE_record], clock_monotonic_ns() - now_ns);
+        give_back(p, &p->from_record, ev);
+    }
+    recorder_tick(p->recorder, now_ns);
+    if (ev != NULL)
+        return STEP_MOVED;
+    if (!stopped)
+        return STEP_IDLE;
+    recorder_destroy(&p->recorder);
+    return STEP_END;
+}
+
+/* Sleeps until `ring` has something or the stop has come to `state`. */
+static void sleep_until(struct pipeline *p, struct wake *w, struct ring *ring,
+                        enum stop_state state)
+{
+    wake_prepare(w);
+    if (ring_peek(ring) == NULL && !pipeline_stopped(p, state))
+        wake_sleep(w, PIPELINE_IDLE_NS);
+    else
+        wake_cancel(w);
+}
+
 void *pipeline_output_thread(void *arg)
 {
     struct pipeline *p = arg;
-    for (;;) {
-        struct event *ev = ring_pop(&p->to_output);
-        if (ev != NULL) {
-            publish(p, ev);
-            continue;
-        }
-        if (pipeline_stopped(p, STOP_OUTPUT))
-            return NULL;
-        wake_prepare(&p->output_wake);
-        if (ring_peek(&p->to_output) == NULL && !pipeline_stopped(p, STOP_OUTPUT))
-            wake_sleep(&p->output_wake, PIPELINE_IDLE_NS);
-        else
-            wake_cancel(&p->output_wake);
+    enum pipeline_step step;
+    while ((step = pipeline_output_step(p, clock_monotonic_ns())) != STEP_END) {
+        if (step == STEP_IDLE)
+            sleep_until(p, &p->output_wake, &p->to_output, STOP_OUTPUT);
     }
+    return NULL;
 }
 
 void *pipeline_record_thread(void *arg)
 {
     struct pipeline *p = arg;
-    for (;;) {
-        struct event *ev = ring_pop(&p->to_record);
-        uint64_t now = clock_monotonic_ns();
-        if (ev != NULL) {
-            recorder_write(p->recorder, ev, now, clock_wall_ns());
-            histogram_record(&p->monitor->stage[STAGE_record], clock_monotonic_ns() - now);
-            give_back(p, &p->from_record, ev);
-        }
-        recorder_tick(p->recorder, now);
-        if (ev != NULL)
-            continue;
-        if (pipeline_stopped(p, STOP_RECORDER)) {
-            recorder_destroy(&p->recorder);
-            return NULL;
-        }
-        wake_prepare(&p->record_wake);
-        if (ring_peek(&p->to_record) == NULL && !pipeline_stopped(p, STOP_RECORDER))
-            wake_sleep(&p->record_wake, PIPELINE_IDLE_NS);
-        else
-            wake_cancel(&p->record_wake);
+    enum pipeline_step step;
+    while ((step = pipeline_record_step(p, clock_monotonic_ns())) != STEP_END) {
+        if (step == STEP_IDLE)
+            sleep_until(p, &p->record_wake, &p->to_record, STOP_RECORDER);
     }
+    return NULL;
 }

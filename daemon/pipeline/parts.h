@@ -39,6 +39,14 @@ struct job {
     struct fragment fragment;
 };
 
+/* The one message that the readout holds while no worker has room for it. */
+struct pending {
+    bool waits;
+    uint64_t since_ns; /* up to here its dead time is counted */
+    struct message message;
+    struct fragment fragment;
+};
+
 /* A message whose samples an event keeps for the recorder. */
 struct kept {
     struct message message;
@@ -58,6 +66,15 @@ struct worker {
     struct ring out;            /* worker -> event */
     struct ring free_reduced;   /* event -> worker */
     const struct reduced *held; /* event thread: waits for an event slot */
+};
+
+/* What a thread's step did. A step never sleeps and never waits: a thread is a loop
+ * round its step that sleeps when there was nothing to do, and a test or a simulator
+ * makes the same steps in any order, with a clock of its own. */
+enum pipeline_step {
+    STEP_IDLE,  /* nothing to do */
+    STEP_MOVED, /* something was done, there may be more */
+    STEP_END,   /* the run stops and nothing is left: the thread ends */
 };
 
 /* How far a stop has come; each thread ends when all before it have. */
@@ -81,6 +98,7 @@ struct pipeline {
     struct decoder *decoder;
     struct sources *sources;
     uint32_t next_worker;
+    struct pending pending;
 
     uint32_t n_workers;
     struct worker *worker;
@@ -105,11 +123,19 @@ struct pipeline {
     struct ring from_record; /* recorder -> event: done */
 };
 
+/* The threads' bodies. Each makes its step again and again. */
 void *pipeline_readout_thread(void *pipeline);
 void *pipeline_worker_thread(void *worker);
 void *pipeline_event_thread(void *pipeline);
 void *pipeline_output_thread(void *pipeline);
 void *pipeline_record_thread(void *pipeline);
+
+/* One message, job, round, decision or recorded event. `now_ns` is monotonic. */
+enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns);
+enum pipeline_step pipeline_worker_step(struct worker *w, uint64_t now_ns);
+enum pipeline_step pipeline_event_step(struct pipeline *p, uint64_t now_ns);
+enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns);
+enum pipeline_step pipeline_record_step(struct pipeline *p, uint64_t now_ns);
 
 /* Counts what became of a fragment. */
 static inline void pipeline_fragment_fate(struct pipeline *p, uint32_t source,

@@ -250,9 +250,9 @@ bool pipeline_start(struct pipeline *p, struct error *err)
     return true;
 }
 
-static struct timespec wall_in(uint64_t ns)
+static struct timespec monotonic_in(uint64_t ns)
 {
-    uint64_t at = clock_wall_ns() + ns;
+    uint64_t at = clock_monotonic_ns() + ns;
     return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
 }
 
@@ -261,12 +261,12 @@ static struct timespec wall_in(uint64_t ns)
 static bool join(struct pipeline *p, pthread_t thread, uint64_t deadline_ns, const char *name)
 {
     uint64_t now = clock_monotonic_ns();
-    struct timespec until = wall_in(deadline_ns > now ? deadline_ns - now : 0);
-    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+    struct timespec until = monotonic_in(deadline_ns > now ? deadline_ns - now : 0);
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         return true;
     atomic_store(&p->abandon, true);
-    until = wall_in(NS_PER_S);
-    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+    until = monotonic_in(NS_PER_S);
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         return true;
     log_error("thread %s does not end within the stop limit", name);
     return false;

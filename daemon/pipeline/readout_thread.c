@@ -19,41 +19,10 @@ static struct job *free_job(struct pipeline *p, struct worker **worker)
     return NULL;
 }
 
-/* The same, standing still until there is one; NULL: the run stops. */
-static struct job *wait_for_job(struct pipeline *p, struct worker **worker)
+/* Puts a fragment into a job and wakes its worker. */
+static void hand_over(struct worker *worker, struct job *job, struct message *m,
+                      const struct fragment *f)
 {
-    uint64_t since = clock_monotonic_ns();
-    struct job *job = NULL;
-    log_limited(LOG_LEVEL_WARN, "readout stands still: %s",
-                atomic_load(&p->no_slots) ? "no event slot is free" : "all workers are busy");
-    while (job == NULL && !pipeline_stopped(p, STOP_READOUT)) {
-        wake_prepare(&p->readout_wake);
-        job = free_job(p, worker);
-        if (job == NULL)
-            wake_sleep(&p->readout_wake, PIPELINE_IDLE_NS);
-        else
-            wake_cancel(&p->readout_wake);
-        uint64_t now = clock_monotonic_ns();
-        enum monitor_dead_cause cause = atomic_load(&p->no_slots) ? DEAD_no_slot : DEAD_no_worker;
-        counter_add(&p->monitor->dead_ns[cause], now - since);
-        since = now;
-    }
-    return job;
-}
-
-/* Hands an accepted fragment to a worker, or gives it its fate. */
-static void dispatch(struct pipeline *p, struct message *m, const struct fragment *f)
-{
-    struct worker *worker = NULL;
-    struct job *job = free_job(p, &worker);
-    bool block = p->settings->readout.overload == OVERLOAD_BLOCK;
-    if (job == NULL && block)
-        job = wait_for_job(p, &worker);
-    if (job == NULL) {
-        pipeline_fragment_fate(p, f->source, block ? FRAGMENT_STOPPED : FRAGMENT_NO_WORKER);
-        message_close(m);
-        return;
-    }
     job->fragment = *f;
     job->message.whole = m->whole;
     zmq_msg_init(&job->message.topic);
@@ -67,9 +36,56 @@ static void dispatch(struct pipeline *p, struct message *m, const struct fragmen
     wake_signal(&worker->wake);
 }
 
-static void handle(struct pipeline *p, struct message *m)
+/* Nobody has room: with overload = block the message waits here and nothing is read. */
+static void hold(struct pipeline *p, const struct fragment *f, uint64_t now_ns)
 {
-    uint64_t now = clock_monotonic_ns();
+    log_limited(LOG_LEVEL_WARN, "readout stands still: %s",
+                atomic_load(&p->no_slots) ? "no event slot is free" : "all workers are busy");
+    p->pending.waits = true;
+    p->pending.since_ns = now_ns;
+    p->pending.fragment = *f;
+}
+
+/* Hands an accepted fragment, which is in the pending message, to a worker, or gives it
+ * its fate, or holds it. */
+static void dispatch(struct pipeline *p, const struct fragment *f, uint64_t now_ns)
+{
+    struct worker *worker = NULL;
+    struct job *job = free_job(p, &worker);
+    if (job != NULL) {
+        hand_over(worker, job, &p->pending.message, f);
+    } else if (p->settings->readout.overload == OVERLOAD_BLOCK) {
+        hold(p, f, now_ns);
+    } else {
+        pipeline_fragment_fate(p, f->source, FRAGMENT_NO_WORKER);
+        message_close(&p->pending.message);
+    }
+}
+
+/* Tries again for the message that waits. True: it is gone. */
+static bool dispatch_pending(struct pipeline *p, uint64_t now_ns)
+{
+    struct pending *pending = &p->pending;
+    struct worker *worker = NULL;
+    enum monitor_dead_cause cause = atomic_load(&p->no_slots) ? DEAD_no_slot : DEAD_no_worker;
+    counter_add(&p->monitor->dead_ns[cause], now_ns - pending->since_ns);
+    pending->since_ns = now_ns;
+    struct job *job = free_job(p, &worker);
+    if (job != NULL) {
+        hand_over(worker, job, &pending->message, &pending->fragment);
+    } else if (pipeline_stopped(p, STOP_READOUT)) {
+        pipeline_fragment_fate(p, pending->fragment.source, FRAGMENT_STOPPED);
+        message_close(&pending->message);
+    } else {
+        return false;
+    }
+    pending->waits = false;
+    return true;
+}
+
+static void handle(struct pipeline *p, uint64_t now)
+{
+    struct message *m = &p->pending.message;
     struct fragment f;
     size_t payload_bytes = m->whole ? zmq_msg_size(&m->payload) : 0;
     enum fragment_fate fate =
@@ -93,26 +109,54 @@ static void handle(struct pipeline *p, struct message *m)
     }
     f.source = source;
     f.arrived_ns = now;
-    dispatch(p, m, &f);
+    dispatch(p, &f, now);
+}
+
+enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns)
+{
+    if (p->pending.waits)
+        return dispatch_pending(p, now_ns) ? STEP_MOVED : STEP_IDLE;
+    if (pipeline_stopped(p, STOP_READOUT))
+        return STEP_END;
+    switch (readout_socket_receive(p->socket, &p->pending.message)) {
+    case RECEIVE_MESSAGE:
+        handle(p, now_ns);
+        return STEP_MOVED;
+    case RECEIVE_NONE:
+        return STEP_IDLE;
+    case RECEIVE_CLOSED:
+        break;
+    }
+    return STEP_END;
+}
+
+/* A worker that has room writes the wake, and so does pipeline_stop. */
+static void sleep_until_room(struct pipeline *p)
+{
+    bool room = false;
+    wake_prepare(&p->readout_wake);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        room = room || ring_peek(&p->worker[i].free_jobs) != NULL;
+    if (room || pipeline_stopped(p, STOP_READOUT))
+        wake_cancel(&p->readout_wake);
+    else
+        wake_sleep(&p->readout_wake, PIPELINE_IDLE_NS);
 }
 
 void *pipeline_readout_thread(void *arg)
 {
     struct pipeline *p = arg;
-    struct message m;
-    while (!pipeline_stopped(p, STOP_READOUT)) {
-        switch (readout_socket_receive(p->socket, &m)) {
-        case RECEIVE_MESSAGE:
-            handle(p, &m);
-            break;
-        case RECEIVE_NONE:
+    enum pipeline_step step;
+    while ((step = pipeline_readout_step(p, clock_monotonic_ns())) != STEP_END) {
+        if (step == STEP_MOVED)
+            continue;
+        if (p->pending.waits) {
+            sleep_until_room(p);
+        } else {
             /* pipeline_stop writes the wake's descriptor. */
             readout_socket_wait(p->socket, p->readout_wake.fd,
                                 (long)(PIPELINE_IDLE_NS / NS_PER_MS));
             wake_clear(&p->readout_wake);
-            break;
-        case RECEIVE_CLOSED:
-            return NULL;
         }
     }
     return NULL;

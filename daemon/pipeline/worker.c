@@ -39,33 +39,16 @@ static struct kept *keep(struct job *job, struct fragment *f)
     return k;
 }
 
-/* A free place for the result; NULL: the run was abandoned while waiting. */
-static struct reduced *free_reduced(struct worker *w)
-{
-    struct reduced *r;
-    while ((r = ring_peek(&w->free_reduced)) == NULL) {
-        if (atomic_load(&w->p->abandon))
-            return NULL;
-        wake_prepare(&w->wake);
-        if (ring_peek(&w->free_reduced) == NULL)
-            wake_sleep(&w->wake, PIPELINE_IDLE_NS);
-        else
-            wake_cancel(&w->wake);
-    }
-    return r;
-}
-
-static void reduce(struct worker *w, struct job *job)
+/* Into `r`, a free place; NULL: the run is given up. */
+static void reduce(struct worker *w, struct job *job, struct reduced *r, uint64_t begin)
 {
     struct pipeline *p = w->p;
     struct fragment *f = &job->fragment;
-    struct reduced *r = free_reduced(w);
     if (r == NULL) {
         pipeline_fragment_fate(p, f->source, FRAGMENT_STOPPED);
         message_close(&job->message);
         return;
     }
-    uint64_t begin = clock_monotonic_ns();
     enum fragment_fate fate = payload_open(w->payload, f);
     if (fate == FRAGMENT_ASSEMBLED)
         fate = reduce_fragment(w->reducer, f, r);
@@ -84,23 +67,40 @@ static void reduce(struct worker *w, struct job *job)
     wake_signal(&p->event_wake);
 }
 
+enum pipeline_step pipeline_worker_step(struct worker *w, uint64_t now_ns)
+{
+    bool stopped = pipeline_stopped(w->p, STOP_WORKERS); /* before the last look */
+    if (ring_peek(&w->jobs) == NULL)
+        return stopped ? STEP_END : STEP_IDLE;
+    struct reduced *r = ring_peek(&w->free_reduced);
+    if (r == NULL && !atomic_load(&w->p->abandon))
+        return STEP_IDLE;
+    struct job *job = ring_pop(&w->jobs);
+    reduce(w, job, r, now_ns);
+    ring_push(&w->free_jobs, job);
+    wake_signal(&w->p->readout_wake);
+    return STEP_MOVED;
+}
+
+static bool can_move(struct worker *w)
+{
+    return ring_peek(&w->jobs) == NULL
+               ? pipeline_stopped(w->p, STOP_WORKERS)
+               : ring_peek(&w->free_reduced) != NULL || atomic_load(&w->p->abandon);
+}
+
 void *pipeline_worker_thread(void *arg)
 {
     struct worker *w = arg;
-    for (;;) {
-        struct job *job = ring_pop(&w->jobs);
-        if (job != NULL) {
-            reduce(w, job);
-            ring_push(&w->free_jobs, job);
-            wake_signal(&w->p->readout_wake);
+    enum pipeline_step step;
+    while ((step = pipeline_worker_step(w, clock_monotonic_ns())) != STEP_END) {
+        if (step == STEP_MOVED)
             continue;
-        }
-        if (pipeline_stopped(w->p, STOP_WORKERS))
-            return NULL;
         wake_prepare(&w->wake);
-        if (ring_peek(&w->jobs) == NULL && !pipeline_stopped(w->p, STOP_WORKERS))
-            wake_sleep(&w->wake, PIPELINE_IDLE_NS);
-        else
+        if (can_move(w))
             wake_cancel(&w->wake);
+        else
+            wake_sleep(&w->wake, PIPELINE_IDLE_NS);
     }
+    return NULL;
 }

@@ -1,0 +1,3 @@
+#include "base/clock.h"
+
+const struct clock_source *clock_replacement;

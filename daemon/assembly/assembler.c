@@ -238,7 +238,7 @@ static uint32_t open_slot(struct assembler *a, const struct fragment *f)
     e->complete_ns = e->scored_ns = e->decided_ns = 0;
     e->nonfinite_bins = 0;
     e->incomplete = false;
-    e->n_kept = 0;
+    e->n_kept = e->n_missing = 0;
     e->wires_missing = (uint32_t)total_wires(a->g);
     e->decision = (struct decision){0};
     s->deadline_ns = f->arrived_ns + a->settings.timeout_ns;

@@ -37,6 +37,16 @@ struct kept_fragment {
     void *message;            /* whose memory it is; the pipeline's */
 };
 
+/* Wires that were not there when the event's time was up: side by side, of one source. */
+struct missing_wires {
+    uint32_t plane; /* index, not the id */
+    uint32_t first_wire, wires;
+    uint32_t source_id; /* that sends these wires; unless nobody has so far */
+    bool source_known;
+    enum loss why;
+};
+enum { EVENT_MISSING_RANGES = 32 };
+
 struct event {
     struct identity id;
     uint64_t event_time_ns;     /* since the epoch */
@@ -48,6 +58,8 @@ struct event {
     uint64_t nonfinite_bins;
     uint32_t wires_missing; /* over all planes */
     bool incomplete;        /* timed out with wires missing */
+    uint32_t n_missing;     /* ranges of them, the first EVENT_MISSING_RANGES in order */
+    struct missing_wires missing[EVENT_MISSING_RANGES];
     struct plane_image plane[SETTINGS_MAX_PLANES];
 
     /* Only when samples are recorded; else none. */

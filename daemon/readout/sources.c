@@ -77,7 +77,8 @@ static void begin_again(struct sequence_state *state, struct source_monitor *row
     state->run = 0;
 }
 
-static void follow(struct sequence_state *state, struct source_monitor *row, uint64_t sequence)
+static void follow(struct sequence_state *state, struct source_monitor *row, uint64_t sequence,
+                   uint64_t now_ns)
 {
     if (sequence == state->last + 1) {
         state->last = sequence;
@@ -89,6 +90,7 @@ static void follow(struct sequence_state *state, struct source_monitor *row, uin
     } else if (sequence > state->last) {
         counter_add(&row->gaps, 1);
         counter_add(&row->missed, sequence - state->last - 1);
+        atomic_store_explicit(&row->lost_at_ns[LOSS_network], now_ns, memory_order_relaxed);
         state->last = sequence;
         state->run = 0;
     } else {
@@ -117,7 +119,7 @@ uint32_t sources_note(struct sources *s, uint32_t source_id, uint64_t sequence,
     if (is_new)
         s->state[index] = (struct sequence_state){.last = sequence};
     else if (index != OTHERS_ROW)
-        follow(&s->state[index], row, sequence);
+        follow(&s->state[index], row, sequence, now_ns);
     return index;
 }
 

@@ -71,10 +71,22 @@ static void check_detector(const struct settings *s, const struct config_places 
                           "detector.ticks must be given and above 0 where there are planes");
 }
 
+static void check_hot(const struct hot_settings *hot, const struct config_places *places,
+                      struct config_report *report)
+{
+    if (hot->release > hot->hits)
+        config_report_add(
+            report, place_of(places, "imaging.hot.release", 0),
+            "imaging.hot.release = %g is above imaging.hot.hits = %g: a wire would be "
+            "hot and quiet at once",
+            hot->release, hot->hits);
+}
+
 void config_check_sense(const struct settings *s, const struct config_places *places,
                         struct config_report *report)
 {
     check_detector(s, places, report);
+    check_hot(&s->imaging.hot, places, report);
     for (uint32_t i = 0; i < s->engine.n_models; i++)
         check_planes(s, &s->engine.model[i].planes, "engine.model", "engine.model[].planes", i,
                      places, report);

@@ -54,6 +54,7 @@ enum setting_type {
 #define SETTINGS_TABLE(S) \
 S("detector.name",      detector.name,      TEXT, "detector", "1", "", "", "what the detector is called in messages and on the page") \
 S("detector.ticks",     detector.ticks,     UINT, "0", "0", "10000000", "samples", "samples a wire an event; must be given where there are planes") \
+S("detector.calibration", detector.calibration, TEXT, "", "0", "", "", "file of sparse-calibrate: pedestals of single wires, dead and hot ones masked; '': none") \
 S("detector.plane[].id",       detector.plane[0].id,       UINT, REQUIRED, "0", "4294967295", "", "the plane's number in fragments, rules and decisions") \
 S("detector.plane[].wires",    detector.plane[0].wires,    UINT, REQUIRED, "1", "1000000", "wires", "wires of the plane, numbered from 0") \
 S("detector.plane[].pedestal", detector.plane[0].pedestal, REAL, "0", "-32768", "32767", "counts", "taken off int16 samples before they are scaled; float32 samples have none") \
@@ -78,6 +79,11 @@ S("imaging.pool_time",        imaging.pool_time,        UINT, "0", "0", "65536",
 S("imaging.pool_wires",       imaging.pool_wires,       UINT, "0", "0", "65536", "wires", "summed to one pixel; 0 or what the model says") \
 S("imaging.window_time_bins", imaging.window_time_bins, UINT, "0", "0", "1000000", "time bins", "a window spans; 0 or what the model says") \
 S("imaging.window_wires",     imaging.window_wires,     UINT, "0", "0", "1000000", "wires", "a window spans; 0 or what the model says") \
+S("imaging.hot.events",  imaging.hot.events,  UINT, "0", "0", "10000", "events", "over which a wire's hits are counted, to find wires that become hot; 0: none are counted") \
+S("imaging.hot.hits",    imaging.hot.hits,    REAL, "30", "0.001", "1e6", "hits an event", "a wire with more is hot; a hit is a pixel that the wire alone puts above the threshold") \
+S("imaging.hot.release", imaging.hot.release, REAL, "10", "0", "1e6", "hits an event", "a hot wire with at most so many is quiet again; not above imaging.hot.hits") \
+S("imaging.hot.action",  imaging.hot.action,  CHOICE, "mask", "", "", "report | mask", "a hot wire is reported, or its pixels are left out too, with those of the wires pooled with it") \
+S("imaging.hot.most",    imaging.hot.most,    UINT, "64", "1", "65536", "wires", "of a plane that may be masked so; more are reported only: they are no longer single wires") \
 \
 S("engine.kind",                    engine.kind,                    CHOICE, "cpu", "", "", "cpu | fpga", "where windows are scored; fpga: on cards, for models that have an xclbin, else and in need on the CPU") \
 S("engine.kernel",                  engine.kernel,                  TEXT, "auto", "1", "", "", "avx512, avx2, portable, scalar, or one kernel's name; auto: the fastest that fits model and machine") \
@@ -137,6 +143,7 @@ A("trigger.rule",   trigger.rule[0],   trigger.n_rules,   0, SETTINGS_MAX_RULES,
 T("detector", "what the detector's planes look like") \
 T("readout", "where fragments come from, and how events are put together") \
 T("imaging", "samples become pixels; every model brings its own recipe, values here only check it") \
+T("imaging.hot", "wires that become hot while a run goes on") \
 T("engine", "windows are cut and scored") \
 T("engine.fpga", "cards, of engine.kind = \"fpga\"") \
 T("trigger", "scores become a decision") \

@@ -1,5 +1,7 @@
 #include "data/geometry.h"
 
+#include "base/bits.h"
+
 #include <assert.h>
 #include <float.h>
 #include <math.h>
@@ -78,13 +80,19 @@ static bool check_factors(const struct plane_settings *s, const struct preproces
     return true;
 }
 
+/* Whether sums of a pixel's int16 samples stay within 31 bits, with this pedestal. */
+static bool counts_fit(const struct preprocessing *pre, double pedestal)
+{
+    double bins = (double)pre->pool_time * pre->pool_wires;
+    return bins * (pre->time_rebin * (int16_span + fabs(pedestal)) + 1) < int31_span;
+}
+
 /* No sum of a pixel may leave 31 bits of counts, nor the range of float32. */
 static bool check_sums(const struct plane_settings *s, const struct preprocessing *pre,
                        struct error *err)
 {
     double bins = (double)pre->pool_time * pre->pool_wires;
-    double counts = bins * (pre->time_rebin * (int16_span + fabs(s->pedestal)) + 1);
-    if (counts >= int31_span) {
+    if (!counts_fit(pre, s->pedestal)) {
         return error_set(err, ERROR_CONFIG,
                          "plane %u: time_rebin %u x pool_time %u x pool_wires %u: sums of int16 "
                          "samples (pedestal %g) may not fit 31 bits",
@@ -161,7 +169,8 @@ static bool init_plane(struct plane_geometry *p, uint32_t ticks, const struct pl
     if (!check_extent(p, err))
         return false;
     p->pedestal_counts = malloc(p->wires * sizeof *p->pedestal_counts);
-    if (!p->pedestal_counts)
+    p->pedestal_units = calloc(p->wires, sizeof *p->pedestal_units);
+    if (!p->pedestal_counts || !p->pedestal_units)
         return error_set(err, ERROR_SYSTEM, "no memory for the %u wires of plane %u", p->wires,
                          p->id);
     int32_t counts = (int32_t)lrint(pre->time_rebin * s->pedestal);
@@ -207,10 +216,76 @@ void geometry_init_image(struct geometry *g, uint32_t height, uint32_t width, ui
     p->words_per_row = (width + 63) / 64;
 }
 
+/* ---- calibration ------------------------------------------------------------- */
+
+static bool check_pedestal(const struct plane_geometry *p, uint32_t wire, enum sample_type type,
+                           double pedestal, struct error *err)
+{
+    bool counts = type == SAMPLE_INT16;
+    double most = counts ? int16_span : (double)FLT_MAX / p->pre.time_rebin;
+    if (!(fabs(pedestal) <= most))
+        return error_set(err, ERROR_CONFIG,
+                         "plane %u, wire %u: pedestal = %g: must be within -%g .. %g %s", p->id,
+                         wire, pedestal, most, most, counts ? "counts" : "units");
+    if (counts && !counts_fit(&p->pre, pedestal))
+        return error_set(err, ERROR_CONFIG,
+                         "plane %u, wire %u: pedestal = %g: sums of int16 samples over a pixel may "
+                         "not fit 31 bits",
+                         p->id, wire, pedestal);
+    return true;
+}
+
+static bool mask_wire(struct plane_geometry *p, uint32_t wire, uint8_t status, struct error *err)
+{
+    if (status >= WIRE_STATUS_COUNT)
+        return error_set(err, ERROR_CONFIG,
+                         "plane %u, wire %u: status = %u: must be 0 good, 1 dead or 2 hot", p->id,
+                         wire, status);
+    if (status == WIRE_GOOD)
+        return true;
+    if (p->masked == NULL)
+        p->masked = calloc(bits_words(p->wires), sizeof *p->masked);
+    if (p->masked == NULL)
+        return error_set(err, ERROR_SYSTEM, "no memory for the masks of plane %u", p->id);
+    bits_fill(p->masked, wire, 1);
+    p->dead_wires += status == WIRE_DEAD;
+    p->hot_wires += status == WIRE_HOT;
+    return true;
+}
+
+bool geometry_calibrate(struct geometry *g, uint32_t plane, enum sample_type type,
+                        const double *pedestal, const uint8_t *status, struct error *err)
+{
+    struct plane_geometry *p = &g->plane[plane];
+    assert(!g->images && plane < g->n_planes);
+    for (uint32_t w = 0; w < p->wires; w++) {
+        if (!check_pedestal(p, w, type, pedestal[w], err) || !mask_wire(p, w, status[w], err))
+            return false;
+        if (type == SAMPLE_INT16)
+            p->pedestal_counts[w] = (int32_t)lrint(p->pre.time_rebin * pedestal[w]);
+        else
+            p->pedestal_units[w] = (float)(p->pre.time_rebin * pedestal[w]);
+    }
+    return true;
+}
+
+const char *wire_status_name(enum wire_status status)
+{
+    static const char *const names[] = {
+#define X(NAME, name, help) #name,
+        WIRE_STATUSES(X)
+#undef X
+    };
+    return names[status];
+}
+
 void geometry_fini(struct geometry *g)
 {
-    for (uint32_t i = 0; i < g->n_planes; i++)
+    for (uint32_t i = 0; i < g->n_planes; i++) {
         free(g->plane[i].pedestal_counts);
+        free(g->plane[i].pedestal_units);
+        free(g->plane[i].masked);
+    }
     memset(g, 0, sizeof *g);
 }
 

@@ -9,6 +9,8 @@
 #define SPARSED_DATA_GEOMETRY_H
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "data/fragment.h"
 #include "data/preprocessing.h"
 #include "data/settings.h"
 
@@ -30,10 +32,30 @@ struct plane_geometry {
     int32_t floor_counts;     /* ceil(bin_floor / scale) */
     int32_t clip_counts;      /* floor(bin_clip / scale) */
     int64_t threshold_counts; /* ceil(pixel_threshold / scale) */
+    /* float32 samples have a pedestal only where a calibration says so */
+    float *pedestal_units; /* [wires], time_rebin * pedestal */
+    /* Bit w: wire w is left out, whatever it sends. NULL: none of the plane is. */
+    uint64_t *masked;
+    uint32_t dead_wires, hot_wires; /* of them */
+};
+
+/* What a calibration says of a wire; X(NAME, name, help). All but GOOD are masked. */
+#define WIRE_STATUSES(X)                                                                           \
+    X(GOOD, good, "used")                                                                          \
+    X(DEAD, dead, "masked: it has no noise, so it cannot have a signal")                           \
+    X(HOT, hot, "masked: it has more noise than its neighbours")
+
+enum wire_status {
+#define X(NAME, name, help) WIRE_##NAME,
+    WIRE_STATUSES(X)
+#undef X
+        WIRE_STATUS_COUNT
 };
 
 struct geometry {
     bool images; /* one plane that is a ready-made image */
+    bool calibrated;
+    uint8_t calibration_sha256[SHA256_BYTES]; /* of the calibration's file, if calibrated */
     uint32_t n_planes;
     struct plane_geometry plane[SETTINGS_MAX_PLANES];
 };
@@ -47,9 +69,25 @@ bool geometry_init_wires(struct geometry *g, const struct detector_settings *det
 /* The geometry of ready-made images. */
 void geometry_init_image(struct geometry *g, uint32_t height, uint32_t width, uint32_t channels);
 
+/* Takes a calibration's pedestals and masks for plane `plane` (an index): pedestal[w]
+ * in counts (SAMPLE_INT16) or units (SAMPLE_FLOAT32) replaces the plane's for samples
+ * of that type, those of the other type keep theirs; status[w] is an enum wire_status.
+ * Nothing is kept of the arrays. Before the geometry is read by anyone. Errors
+ * (CONFIG) name plane, wire and value. */
+bool geometry_calibrate(struct geometry *g, uint32_t plane, enum sample_type type,
+                        const double *pedestal, const uint8_t *status, struct error *err);
+
 void geometry_fini(struct geometry *g);
 
 /* Index of the plane with this id, or -1. */
 int geometry_find_plane(const struct geometry *g, uint32_t id);
+
+/* "good", "dead", "hot". */
+const char *wire_status_name(enum wire_status status);
+
+static inline bool geometry_is_masked(const struct plane_geometry *p, uint32_t wire)
+{
+    return p->masked != NULL && (p->masked[wire / 64] >> (wire % 64) & 1) != 0;
+}
 
 #endif

@@ -36,7 +36,8 @@ struct plane_settings {
 
 struct detector_settings {
     char name[SETTINGS_NAME_BYTES];
-    uint32_t ticks; /* samples a wire an event */
+    uint32_t ticks;                        /* samples a wire an event */
+    char calibration[SETTINGS_PATH_BYTES]; /* pedestals and masks of wires; empty: none */
     uint32_t n_planes;
     struct plane_settings plane[SETTINGS_MAX_PLANES]; /* none: ready-made images */
 };
@@ -59,11 +60,23 @@ struct readout_settings {
     uint32_t fragment_queue; /* fragments that may wait for each worker */
 };
 
+enum hot_action { HOT_REPORT, HOT_MASK };
+
+/* Wires that become hot while a run goes on. */
+struct hot_settings {
+    uint32_t events; /* over which a wire's hits are counted; 0: none are */
+    double hits;     /* hot above so many an event ... */
+    double release;  /* ... and until it has at most so many */
+    enum hot_action action;
+    uint32_t most; /* wires of a plane that may be masked */
+};
+
 struct imaging_settings {
     uint32_t workers;
     uint32_t edge_values; /* bins of shared pixels kept for each event */
     /* 0: as the model says; anything else must be what the model says. */
     uint32_t time_rebin, pool_time, pool_wires, window_time_bins, window_wires;
+    struct hot_settings hot;
 };
 
 enum engine_kind { ENGINE_CPU, ENGINE_FPGA };

@@ -289,7 +289,8 @@ static bool is_inside_file(hid_t set)
     return inside;
 }
 
-static hid_t open_integers(hid_t group, const char *name, struct error *err)
+/* A data set of integers, or, if `real`, of any numbers. */
+static hid_t open_set(hid_t group, const char *name, bool real, struct error *err)
 {
     hid_t set = is_hard_link(group, name) ? H5Dopen2(group, name, H5P_DEFAULT) : -1;
     if (set < 0) {
@@ -297,12 +298,14 @@ static hid_t open_integers(hid_t group, const char *name, struct error *err)
         return -1;
     }
     hid_t type = H5Dget_type(set);
-    bool good = type >= 0 && H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) <= 8;
+    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+    bool good = (class == H5T_INTEGER || (real && class == H5T_FLOAT)) && H5Tget_size(type) <= 8;
     if (type >= 0) {
         (void)H5Tclose(type);
     }
     if (!good) {
-        (void)error_set(err, ERROR_MODEL, "data set %s must hold integers", name);
+        (void)error_set(err, ERROR_MODEL, "data set %s must hold %s", name,
+                        real ? "numbers" : "integers");
     } else if (!is_inside_file(set)) {
         good = error_set(err, ERROR_MODEL, "data set %s lies outside this file", name);
     }
@@ -311,6 +314,36 @@ static hid_t open_integers(hid_t group, const char *name, struct error *err)
         return -1;
     }
     return set;
+}
+
+static hid_t open_integers(hid_t group, const char *name, struct error *err)
+{
+    return open_set(group, name, false, err);
+}
+
+bool h5_read_numbers(hid_t group, const char *name, uint64_t n, double *value, struct error *err)
+{
+    hid_t set = open_set(group, name, true, err);
+    if (set < 0) {
+        return false;
+    }
+    hid_t space = H5Dget_space(set);
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    hssize_t is = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
+    bool good = rank == 1 && is == (hssize_t)n;
+    if (!good) {
+        (void)error_set(err, ERROR_MODEL,
+                        "data set %s: %d axes, %lld numbers: must be one axis of "
+                        "%llu",
+                        name, rank, (long long)is, (unsigned long long)n);
+    } else if (H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0) {
+        good = error_set(err, ERROR_MODEL, "data set %s cannot be read", name);
+    }
+    if (space >= 0) {
+        (void)H5Sclose(space);
+    }
+    (void)H5Dclose(set);
+    return good;
 }
 
 bool h5_read_shape(hid_t group, const char *name, struct h5_shape *shape, struct error *err)

@@ -53,6 +53,10 @@ bool h5_read_type(hid_t object, const char *name, struct fixed_type *type, struc
 /* A group; close it with H5Gclose. Negative: `err`. */
 hid_t h5_read_group(hid_t parent, const char *name, struct error *err);
 
+/* The `n` numbers of a data set with one axis, floating point or integers, finite or
+ * not, to value[]. */
+bool h5_read_numbers(hid_t group, const char *name, uint64_t n, double *value, struct error *err);
+
 /* Shape of a data set of integers, rank 1 .. 4. */
 bool h5_read_shape(hid_t group, const char *name, struct h5_shape *shape, struct error *err);
 

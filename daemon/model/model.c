@@ -2,74 +2,21 @@
  * so that the hash is of the very bytes that were loaded and no file can change
  * or block in between. Then root attributes, preprocessing, the layers in the
  * order of their numbers, and what only the whole can tell. All of it first in a
- * child process (base/rehearse.h).
+ * child process (model/h5_image.h).
  */
 #include "model/model.h"
 
-#include "base/rehearse.h"
+#include "model/h5_image.h"
 #include "model/h5_read.h"
 #include "model/layer_load.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { REHEARSAL_SECONDS = 20 };
-enum { MAX_FILE_BYTES = 256 << 20, MAX_LAYERS = 999, MAX_PREPROCESSING = 1 << 20 };
-
-/* ---- the file ---- */
-
-static void *read_open_file(int fd, const char *path, size_t *bytes, struct error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        (void)error_set(err, ERROR_MODEL, "%s: not a regular file", path);
-        return NULL;
-    }
-    if (st.st_size < 8 || st.st_size > MAX_FILE_BYTES) {
-        (void)error_set(err, ERROR_MODEL, "%s: %lld bytes, a model file has 8 .. %d", path,
-                        (long long)st.st_size, MAX_FILE_BYTES);
-        return NULL;
-    }
-    uint8_t *data = malloc((size_t)st.st_size);
-    size_t done = 0;
-    while (data != NULL && done < (size_t)st.st_size) {
-        ssize_t n = read(fd, data + done, (size_t)st.st_size - done);
-        if (n <= 0) {
-            if (n < 0 && errno == EINTR) {
-                continue;
-            }
-            break;
-        }
-        done += (size_t)n;
-    }
-    if (data == NULL || done < (size_t)st.st_size) {
-        (void)error_set(err, data == NULL ? ERROR_SYSTEM : ERROR_MODEL, "%s: cannot be read", path);
-        free(data);
-        return NULL;
-    }
-    *bytes = done;
-    return data;
-}
-
-static void *read_file(const char *path, size_t *bytes, struct error *err)
-{
-    /* not to wait for a writer where the path is a pipe */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        (void)error_set(err, ERROR_MODEL, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    void *data = read_open_file(fd, path, bytes, err);
-    (void)close(fd);
-    return data;
-}
+enum { MAX_LAYERS = 999, MAX_PREPROCESSING = 1 << 20 };
 
 /* ---- root and preprocessing ---- */
 
@@ -305,26 +252,9 @@ static bool load_open_file(hid_t file, struct model *m, struct error *err)
     return check_whole(m, err);
 }
 
-/* HDF5's memory driver, given the bytes; H5LTopen_file_image would do the same,
- * but leaks where the image is not a file. */
-static hid_t open_image(const void *data, size_t bytes)
-{
-    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
-    hid_t file = -1;
-    if (list >= 0 && H5Pset_fapl_core(list, 1 << 16, 0) >= 0 &&
-        H5Pset_file_image(list, (void *)data, bytes) >= 0) {
-        /* HDF5 insists that no file of the image's name exists: this one cannot */
-        file = H5Fopen("/dev/null/model", H5F_ACC_RDONLY, list);
-    }
-    if (list >= 0) {
-        (void)H5Pclose(list);
-    }
-    return file;
-}
-
 static bool load_image(const void *data, size_t bytes, struct model *m, struct error *err)
 {
-    hid_t file = open_image(data, bytes);
+    hid_t file = h5_image_open(data, bytes);
     if (file < 0) {
         return error_set(err, ERROR_MODEL, "not an HDF5 file, or a damaged one");
     }
@@ -372,21 +302,14 @@ static void load_and_forget(void *arg)
 struct model *model_load(const char *path, struct error *err)
 {
     struct image image = {.path = path};
-    void *data = read_file(path, &image.bytes, err);
+    void *data = h5_image_read(path, "a model file", &image.bytes, err);
     if (data == NULL) {
         return NULL;
     }
     image.data = data;
-    int ended_by;
     struct model *m = NULL;
-    if (rehearse(load_and_forget, &image, REHEARSAL_SECONDS, &ended_by)) {
+    if (h5_image_rehearse(path, load_and_forget, &image, err)) {
         m = model_load_bytes(path, data, image.bytes, err);
-    } else if (ended_by == 0) {
-        (void)error_set(err, ERROR_SYSTEM, "%s: no process to read it in: %s", path,
-                        strerror(errno));
-    } else {
-        (void)error_set(err, ERROR_MODEL, "%s: damaged: the HDF5 library fails on it (%s)", path,
-                        strsignal(ended_by));
     }
     free(data);
     return m;

@@ -1,5 +1,7 @@
 #include "model/model_set.h"
 
+#include "model/calibration.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -154,7 +156,9 @@ static bool make_wires(struct model_set *set, struct geometry *g, const struct s
     }
     if (!geometry_init_wires(g, &s->detector, pre, err))
         return false;
-    if (!check_windows(set, g, err)) {
+    const char *calibration = s->detector.calibration;
+    if (!check_windows(set, g, err) ||
+        (calibration[0] != '\0' && !calibration_load(calibration, g, err))) {
         geometry_fini(g);
         return false;
     }
@@ -169,6 +173,11 @@ static bool make_images(struct model_set *set, struct geometry *g, const struct 
         return error_set(err, ERROR_CONFIG,
                          "detector.plane: model %s takes ready-made images, which have no planes",
                          first->name);
+    if (s->detector.calibration[0] != '\0')
+        return error_set(err, ERROR_CONFIG,
+                         "detector.calibration = \"%s\": model %s takes ready-made images, which "
+                         "have no wires",
+                         s->detector.calibration, first->name);
     if (first->height > UINT16_MAX || first->width * first->channels > UINT16_MAX)
         return error_set(err, ERROR_CONFIG,
                          "engine.model[0].file: image of %u x %u x %u: too large", first->height,

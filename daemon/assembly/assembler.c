@@ -166,6 +166,7 @@ struct assembler *assembler_create(const struct assembler_settings *settings,
     a->scratch = take(a, (uint64_t)settings->edge_values + 1, sizeof *a->scratch);
     bool ok = a->book != NULL && a->slot != NULL && a->scratch != NULL;
     for (uint32_t i = 0; ok && i < settings->slots; i++) {
+        a->slot[i].event.index = i;
         ok = create_slot(a, &a->slot[i]);
         list_append(a, &a->free, i);
     }

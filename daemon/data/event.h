@@ -3,6 +3,7 @@
  *
  * What a stage writes:
  *     assembly   identity, times, planes, missing wires
+ *     pipeline   run_info
  *     engine     windows, scores
  *     trigger    decision
  */
@@ -47,8 +48,11 @@ struct missing_wires {
 };
 enum { EVENT_MISSING_RANGES = 32 };
 
+struct run_info; /* output/run_info.h */
+
 struct event {
     struct identity id;
+    uint32_t index; /* of the slot: 0 .. slots - 1 */
     uint64_t event_time_ns;     /* since the epoch */
     uint64_t first_fragment_ns; /* monotonic: arrival of the first fragment */
     uint64_t last_fragment_ns;  /* arrival of the last one */
@@ -66,7 +70,11 @@ struct event {
     uint32_t n_kept, kept_capacity;
     struct kept_fragment *kept;
 
-    uint32_t n_windows; /* the same for every event of a run */
+    /* What it is judged by, from its submission to its release: an event that is on its
+     * way when models or settings change keeps what it was submitted with. */
+    const struct run_info *info;
+
+    uint32_t n_windows; /* the same for every event of a run_info */
     struct window *window;
     int64_t *score_raw;                 /* [n_windows][score_stride] */
     double *score;                      /* [n_windows][score_stride] */

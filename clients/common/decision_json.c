@@ -44,6 +44,7 @@ static json_t *window(const Sparsed__WindowScore *w, const Sparsed__Decision *d)
     set(o, "n_active", json_integer(w->n_active));
     set(o, "truncated", json_boolean(w->truncated));
     set(o, "missing_wires", json_integer(w->missing_wires));
+    set(o, "masked_wires", json_integer(w->masked_wires));
     for (size_t i = 0; i < w->n_score; i++)
         (void)json_array_append_new(score, json_number_or_null(w->score[i]));
     for (size_t i = 0; i < w->n_score_raw; i++)
@@ -114,6 +115,10 @@ json_t *decision_json_object(const Sparsed__Decision *d)
     set(o, "engine", json_clean_string(d->engine));
     set(o, "configuration_sha256",
         json_hex(d->configuration_sha256.data, d->configuration_sha256.len));
+    set(o, "calibration_sha256", json_hex(d->calibration_sha256.data, d->calibration_sha256.len));
+    set(o, "masked_sha256", json_hex(d->masked_sha256.data, d->masked_sha256.len));
+    set(o, "masked_wires", json_integer(d->masked_wires));
+    set(o, "hot_wires", json_integer(d->hot_wires));
     set(o, "version", json_clean_string(d->version));
     set(o, "times", d->times ? times(d->times) : json_null());
     return o;

@@ -112,7 +112,7 @@ static void active(struct column *c, const struct best *b)
             b->window->truncated ? " (cut)" : "");
 }
 
-/* What a glance can do without: time, engine, missing wires. */
+/* What a glance can do without: time, engine, missing and hot wires. */
 static void rest(struct column *c, const Sparsed__Decision *d)
 {
     char time[TEXT_NUMBER_BYTES], engine[NAME_BYTES], n[TEXT_NUMBER_BYTES];
@@ -124,6 +124,8 @@ static void rest(struct column *c, const Sparsed__Decision *d)
         missing += d->missing[i]->wires;
     if (d->incomplete || missing > 0)
         add(c, "  incomplete: %s wires missing", text_count(n, sizeof n, missing));
+    if (d->hot_wires > 0)
+        add(c, "  %s hot wires masked", text_count(n, sizeof n, d->hot_wires));
     if (d->nonfinite_bins > 0)
         add(c, "  %s bins not finite", text_count(n, sizeof n, d->nonfinite_bins));
 }

@@ -135,6 +135,10 @@ static bool create_slot(struct assembler *a, struct slot *s)
             if (e->value == NULL)
                 return false;
         }
+        if (a->settings.wire_hits)
+            image->wire_hits = take(a, pg->wires, sizeof *image->wire_hits);
+        if (a->settings.wire_hits && image->wire_hits == NULL)
+            return false;
     }
     if (a->settings.keep_samples) {
         s->event.kept_capacity = (uint32_t)all_wires;
@@ -190,6 +194,7 @@ void assembler_destroy(struct assembler **handle)
             free(a->slot[i].event.plane[p].mask);
             free(a->slot[i].event.plane[p].value);
             free(a->slot[i].event.plane[p].wire_present);
+            free(a->slot[i].event.plane[p].wire_hits);
             free(a->slot[i].edges[p].value);
         }
         free(a->slot[i].event.kept);
@@ -218,6 +223,9 @@ static void clear_plane(const struct assembler *a, struct slot *s, uint32_t p)
     image->raw = false;
     image->has_data = false;
     image->wires_missing = wires;
+    image->masked = pg->masked;
+    if (image->wire_hits != NULL)
+        memset(image->wire_hits, 0, wires * sizeof *image->wire_hits);
     s->edges[p].count = 0;
 }
 
@@ -241,6 +249,7 @@ static uint32_t open_slot(struct assembler *a, const struct fragment *f)
     e->incomplete = false;
     e->n_kept = e->n_missing = 0;
     e->wires_missing = (uint32_t)total_wires(a->g);
+    e->masked = a->g->masked;
     e->decision = (struct decision){0};
     s->deadline_ns = f->arrived_ns + a->settings.timeout_ns;
     for (uint32_t p = 0; p < a->g->n_planes; p++)
@@ -304,6 +313,8 @@ static void join(struct assembler *a, struct slot *s, const struct reduced *r, u
         image->raw = a->g->images && f->sample_type != SAMPLE_FLOAT32;
     }
     add_hits(&a->g->plane[f->plane], image, r->hit, r->n_hits);
+    if (image->wire_hits != NULL && r->wire_hits != NULL)
+        memcpy(&image->wire_hits[first], r->wire_hits, wires * sizeof *r->wire_hits);
     if (r->n_edges > 0) {
         memcpy(&edges->value[edges->count], r->edge, r->n_edges * sizeof *r->edge);
         edges->count += r->n_edges;

@@ -36,6 +36,7 @@ struct assembler_settings {
     uint32_t slots;        /* events open at a time, 1 .. 65536 */
     uint64_t timeout_ns;   /* from an event's first fragment */
     uint32_t edge_values;  /* bins of shared pixels kept for each event, over all planes */
+    bool wire_hits;        /* keep how often each wire is hit, of wires */
     bool keep_samples;     /* the recorder wants the samples of accepted events */
     bool refuse_when_full; /* with no slot free: refuse the event, else let the caller wait */
 };

@@ -30,6 +30,9 @@ struct plane_image {
     enum sample_type sample_type; /* of its fragments, if has_data */
     uint64_t *wire_present;       /* bit w: wire w came */
     uint32_t wires_missing;
+    uint16_t *wire_hits;    /* [wires] see data/reduced.h; NULL: not counted */
+    const uint64_t *masked; /* bit w: wire w is masked; NULL: none is. The geometry's or
+                             * the hot wires', good until the event's windows are cut */
 };
 
 /* A fragment whose samples stay readable until the event's slot is released. */
@@ -52,7 +55,7 @@ struct run_info; /* output/run_info.h */
 
 struct event {
     struct identity id;
-    uint32_t index; /* of the slot: 0 .. slots - 1 */
+    uint32_t index;             /* of the slot: 0 .. slots - 1 */
     uint64_t event_time_ns;     /* since the epoch */
     uint64_t first_fragment_ns; /* monotonic: arrival of the first fragment */
     uint64_t last_fragment_ns;  /* arrival of the last one */
@@ -60,9 +63,10 @@ struct event {
     uint64_t scored_ns;
     uint64_t decided_ns;
     uint64_t nonfinite_bins;
-    uint32_t wires_missing; /* over all planes */
-    bool incomplete;        /* timed out with wires missing */
-    uint32_t n_missing;     /* ranges of them, the first EVENT_MISSING_RANGES in order */
+    uint32_t wires_missing;   /* over all planes */
+    struct masked_set masked; /* what was left out of it */
+    bool incomplete;          /* timed out with wires missing */
+    uint32_t n_missing;       /* ranges of them, the first EVENT_MISSING_RANGES in order */
     struct missing_wires missing[EVENT_MISSING_RANGES];
     struct plane_image plane[SETTINGS_MAX_PLANES];
 

@@ -269,6 +269,42 @@ bool geometry_calibrate(struct geometry *g, uint32_t plane, enum sample_type typ
     return true;
 }
 
+static void put_uint32(uint8_t *to, uint32_t value)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        to[i] = (uint8_t)(value >> (8 * i));
+}
+
+size_t geometry_list_masked(const struct geometry *g, const uint64_t *const *masked, uint8_t *list)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < g->n_planes; i++) {
+        for (uint32_t w = 0; masked[i] != NULL && w < bits_words(g->plane[i].wires); w++) {
+            for (uint64_t bits = masked[i][w]; bits != 0; bits &= bits - 1, n += 8) {
+                put_uint32(list + n, g->plane[i].id);
+                put_uint32(list + n + 4, 64 * w + (uint32_t)__builtin_ctzll(bits));
+            }
+        }
+    }
+    return n;
+}
+
+bool geometry_close_calibration(struct geometry *g, struct error *err)
+{
+    const uint64_t *masked[SETTINGS_MAX_PLANES];
+    g->masked = (struct masked_set){0};
+    for (uint32_t i = 0; i < g->n_planes; i++) {
+        masked[i] = g->plane[i].masked;
+        g->masked.wires += g->plane[i].dead_wires + g->plane[i].hot_wires;
+    }
+    uint8_t *list = malloc((size_t)8 * g->masked.wires + 1);
+    if (list == NULL)
+        return error_set(err, ERROR_SYSTEM, "no memory for the masks of %u wires", g->masked.wires);
+    hash_sha256(list, geometry_list_masked(g, masked, list), g->masked.sha256);
+    free(list);
+    return true;
+}
+
 const char *wire_status_name(enum wire_status status)
 {
     static const char *const names[] = {

@@ -15,6 +15,7 @@
 #include "data/settings.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct plane_geometry {
@@ -52,10 +53,18 @@ enum wire_status {
         WIRE_STATUS_COUNT
 };
 
+/* Wires that are left out, of all planes. */
+struct masked_set {
+    uint8_t sha256[SHA256_BYTES]; /* of geometry_list_masked; if there are any */
+    uint32_t wires;
+    uint32_t hot_wires; /* of them: since this run began, see imaging/hot_wires.h */
+};
+
 struct geometry {
     bool images; /* one plane that is a ready-made image */
     bool calibrated;
     uint8_t calibration_sha256[SHA256_BYTES]; /* of the calibration's file, if calibrated */
+    struct masked_set masked;                 /* by the calibration */
     uint32_t n_planes;
     struct plane_geometry plane[SETTINGS_MAX_PLANES];
 };
@@ -76,6 +85,14 @@ void geometry_init_image(struct geometry *g, uint32_t height, uint32_t width, ui
  * (CONFIG) name plane, wire and value. */
 bool geometry_calibrate(struct geometry *g, uint32_t plane, enum sample_type type,
                         const double *pedestal, const uint8_t *status, struct error *err);
+
+/* Lists masked wires as (plane id, wire), each a little-endian uint32, in order of plane,
+ * then wire: the bytes of which masked_set.sha256 is. masked[i] is plane i's bits or NULL;
+ * list[] has room for 8 bytes a wire of all planes. Returns how many bytes. */
+size_t geometry_list_masked(const struct geometry *g, const uint64_t *const *masked, uint8_t *list);
+
+/* Calibrated all planes: sets g->masked. False: no memory (SYSTEM). */
+bool geometry_close_calibration(struct geometry *g, struct error *err);
 
 void geometry_fini(struct geometry *g);
 

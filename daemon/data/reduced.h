@@ -38,6 +38,9 @@ struct reduced {
     uint32_t hit_capacity, edge_capacity;
     struct hit *hit;         /* [hit_capacity] */
     struct edge_value *edge; /* [edge_capacity] */
+    /* [wires of the plane] Hits of each wire of the fragment, from its first one on: the
+     * pixels that the wire alone puts above the threshold. NULL: not counted. */
+    uint16_t *wire_hits;
 };
 
 #endif

@@ -25,6 +25,7 @@ struct window {
     uint32_t n_active;         /* active pixels before the cut */
     uint32_t n_listed;         /* entries of place[] */
     uint32_t missing_wires;    /* wires of this window without data */
+    uint32_t masked_wires;     /* wires of this window that are left out, come or not */
     bool truncated;            /* n_active > n_listed because of the cut */
     const struct pixel *place; /* [n_listed], scan order */
     const int32_t *value;      /* [n_listed][channels], raw on the model's input grid */

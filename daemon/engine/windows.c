@@ -162,6 +162,15 @@ static uint32_t missing_wires(const struct plane_image *image, const struct plan
     return wires - bits_count(image->wire_present, w->first_col * pg->pre.pool_wires, wires);
 }
 
+static uint32_t masked_wires(const struct plane_image *image, const struct plane_geometry *pg,
+                             const struct window_place *w)
+{
+    if (image->masked == NULL)
+        return 0;
+    return bits_count(image->masked, w->first_col * pg->pre.pool_wires,
+                      w->width * pg->pre.pool_wires);
+}
+
 void window_cut(const struct window_plan *plan, uint32_t i, const struct geometry *g,
                 const struct model_set *models, struct event *ev, struct pixel *place,
                 int32_t *value)
@@ -201,6 +210,7 @@ void window_cut(const struct window_plan *plan, uint32_t i, const struct geometr
                         .n_active = c.n_active,
                         .n_listed = c.n_listed,
                         .missing_wires = missing_wires(image, pg, w),
+                        .masked_wires = masked_wires(image, pg, w),
                         .truncated = c.n_active > c.n_listed,
                         .place = c.place,
                         .value = c.value};

@@ -23,9 +23,11 @@ struct reducer {
     /* One block of memory. Float and int32 parts are apart, so that no value is
      * ever read as another type. */
     struct reduce_scratch scratch;
-    float *sum_f;   /* [rows, up to a multiple of 64]: of a column, or of one wire */
-    int32_t *sum_i; /* [the same] */
-    uint64_t *mask; /* [a 64th of it] */
+    float *sum_f;      /* [rows, up to a multiple of 64]: of a column, or of one wire */
+    int32_t *sum_i;    /* [the same] */
+    uint64_t *mask;    /* [a 64th of it] */
+    float *column_f;   /* [as sum_f]: of a column whose wires are counted one by one */
+    int32_t *column_i; /* [the same] */
     void *memory;
 };
 
@@ -63,7 +65,8 @@ static void add_wire(struct reducer *r, const struct plane_geometry *p, const st
     if (f->sample_type == SAMPLE_INT16) {
         r->kernel->wire_counts(&r->scratch, p, samples, p->pedestal_counts[wire], r->sum_i, first);
     } else {
-        out->nonfinite_bins += r->kernel->wire_float(&r->scratch, p, samples, r->sum_f, first);
+        out->nonfinite_bins += r->kernel->wire_float(&r->scratch, p, samples,
+                                                     p->pedestal_units[wire], r->sum_f, first);
     }
 }
 
@@ -91,20 +94,29 @@ static bool put_edges(struct reducer *r, const struct plane_geometry *p, bool co
     return true;
 }
 
+/* Where the sums are above the threshold, to mask[]; false: nowhere. */
+static bool find_hits(struct reducer *r, const struct plane_geometry *p, bool counts)
+{
+    uint32_t words = mask_words(p);
+    if (counts) {
+        if (p->threshold_counts > INT32_MAX)
+            return false;
+        int64_t least = p->threshold_counts < INT32_MIN ? INT32_MIN : p->threshold_counts;
+        r->kernel->above_counts(r->sum_i, words, (int32_t)least, r->mask);
+    } else {
+        r->kernel->above_float(r->sum_f, words, (float)p->pre.pixel_threshold, r->mask);
+    }
+    return true;
+}
+
 /* The hits of a whole column. A kernel's mask says where to look; whether it is a
  * hit is pixel.h's to say. */
 static bool put_hits(struct reducer *r, const struct plane_geometry *p, bool counts, uint32_t col,
                      struct reduced *out)
 {
     uint32_t words = mask_words(p);
-    if (counts) {
-        if (p->threshold_counts > INT32_MAX)
-            return true;
-        int64_t least = p->threshold_counts < INT32_MIN ? INT32_MIN : p->threshold_counts;
-        r->kernel->above_counts(r->sum_i, words, (int32_t)least, r->mask);
-    } else {
-        r->kernel->above_float(r->sum_f, words, (float)p->pre.pixel_threshold, r->mask);
-    }
+    if (!find_hits(r, p, counts))
+        return true;
     for (uint32_t w = 0; w < words; w++) {
         for (uint64_t bits = r->mask[w]; bits; bits &= bits - 1) {
             uint32_t row = 64 * w + (uint32_t)__builtin_ctzll(bits);
@@ -127,19 +139,76 @@ static void clear_padding(struct reducer *r, const struct plane_geometry *p)
     }
 }
 
+/* How often the one wire whose sums these are would make a hit alone. */
+static uint16_t count_hits(struct reducer *r, const struct plane_geometry *p, bool counts)
+{
+    uint32_t n = 0, words = mask_words(p);
+    if (!find_hits(r, p, counts))
+        return 0;
+    for (uint32_t w = 0; w < words; w++)
+        n += (uint32_t)__builtin_popcountll(r->mask[w]);
+    return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
+/* Adds the wire's sums to those of the column's wires before it: what a kernel does
+ * where `first` is false. */
+static void add_column(struct reducer *r, uint32_t rows, bool counts, bool first)
+{
+    if (first && counts)
+        memcpy(r->column_i, r->sum_i, rows * sizeof *r->sum_i);
+    else if (first)
+        memcpy(r->column_f, r->sum_f, rows * sizeof *r->sum_f);
+    else if (counts)
+        for (uint32_t i = 0; i < rows; i++)
+            r->column_i[i] += r->sum_i[i];
+    else
+        for (uint32_t i = 0; i < rows; i++)
+            r->column_f[i] += r->sum_f[i];
+}
+
+/* A whole column whose wires are counted one by one. */
+static bool count_column(struct reducer *r, const struct plane_geometry *p,
+                         const struct fragment *f, uint32_t col, uint32_t first, uint32_t end,
+                         struct reduced *out)
+{
+    bool counts = f->sample_type == SAMPLE_INT16, begun = false;
+    for (uint32_t w = first; w < end; w++) {
+        if (geometry_is_masked(p, w))
+            continue;
+        add_wire(r, p, f, w, true, out);
+        out->wire_hits[w - f->first_wire] = count_hits(r, p, counts);
+        add_column(r, p->rows, counts, !begun);
+        begun = true;
+    }
+    if (!begun)
+        return true;
+    if (counts)
+        memcpy(r->sum_i, r->column_i, p->rows * sizeof *r->sum_i);
+    else
+        memcpy(r->sum_f, r->column_f, p->rows * sizeof *r->sum_f);
+    return put_hits(r, p, counts, col, out);
+}
+
 /* The wires [first, end) of pixel column `col`, all of which are in the fragment. */
 static bool reduce_column(struct reducer *r, const struct plane_geometry *p,
                           const struct fragment *f, uint32_t col, uint32_t first, uint32_t end,
                           struct reduced *out)
 {
-    bool counts = f->sample_type == SAMPLE_INT16;
+    bool counts = f->sample_type == SAMPLE_INT16, begun = false;
     bool whole = end - first == p->pre.pool_wires;
+    if (whole && out->wire_hits != NULL)
+        return count_column(r, p, f, col, first, end, out);
     for (uint32_t w = first; w < end; w++) {
-        add_wire(r, p, f, w, !whole || w == first, out);
+        if (geometry_is_masked(p, w))
+            continue;
+        add_wire(r, p, f, w, !whole || !begun, out);
+        begun = true;
         if (!whole && !put_edges(r, p, counts, w, out))
             return false;
+        if (!whole && out->wire_hits != NULL)
+            out->wire_hits[w - f->first_wire] = count_hits(r, p, counts);
     }
-    return !whole || put_hits(r, p, counts, col, out);
+    return !whole || !begun || put_hits(r, p, counts, col, out);
 }
 
 static bool reduce_wires(struct reducer *r, const struct plane_geometry *p,
@@ -221,6 +290,8 @@ enum fragment_fate reduce_fragment(struct reducer *r, const struct fragment *f, 
     out->fragment = *f;
     out->n_hits = out->n_edges = 0;
     out->nonfinite_bins = 0;
+    if (out->wire_hits != NULL && f->kind == PAYLOAD_WIRES)
+        memset(out->wire_hits, 0, f->wires * sizeof *out->wire_hits);
     if (!f->samples)
         return FRAGMENT_ASSEMBLED;
     bool fits = f->kind == PAYLOAD_IMAGE ? reduce_image(p, f, out) : reduce_wires(r, p, f, out);
@@ -272,7 +343,7 @@ struct reducer *reducer_create(const struct geometry *g, struct error *err)
     }
     ticks = 3 * bins > ticks ? 3 * bins : ticks;
     rows = (rows + REDUCE_SUM_MULTIPLE - 1) / REDUCE_SUM_MULTIPLE * REDUCE_SUM_MULTIPLE;
-    size_t bytes = (ticks + 2 * bins + 2 * rows) * sizeof(float) + rows / 8 + (size_t)6 * 64;
+    size_t bytes = (ticks + 2 * bins + 4 * rows) * sizeof(float) + rows / 8 + (size_t)8 * 64;
     struct reducer *r = calloc(1, sizeof *r);
     unsigned char *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!r || !memory) {
@@ -290,6 +361,8 @@ struct reducer *reducer_create(const struct geometry *g, struct error *err)
     r->sum_f = take(&memory, rows, sizeof(float));
     r->sum_i = take(&memory, rows, sizeof(int32_t));
     r->mask = take(&memory, rows / REDUCE_SUM_MULTIPLE, sizeof(uint64_t));
+    r->column_f = take(&memory, rows, sizeof(float));
+    r->column_i = take(&memory, rows, sizeof(int32_t));
     return r;
 }
 

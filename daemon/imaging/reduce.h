@@ -17,6 +17,13 @@
  *
  * Left unread: ticks, bins and wires that do not fill a bin, a row or a column.
  *
+ * A masked wire (data/geometry.h) is left unread too, as if all its samples were 0;
+ * its neighbours are added as ever. Before the floor a bin loses the wire's pedestal.
+ *
+ * Where out->wire_hits is given each wire's hits are counted: the pixels that it would
+ * make alone. That needs each wire's sums apart, and so costs a pass over the rows of a
+ * wire, a few hundred; never one over its samples.
+ *
  * A ready-made image is not summed: every value that is not 0 is a hit.
  */
 #ifndef SPARSED_IMAGING_REDUCE_H
@@ -49,8 +56,8 @@ bool reducer_use(struct reducer *r, const char *name);
 void reduce_capacity(const struct geometry *g, uint32_t *hits, uint32_t *edges);
 
 /* Reduces a fragment that decode_fragment and payload_open have accepted (the
- * samples need no alignment). Copies *f to out->fragment and fills n_hits, n_edges
- * and nonfinite_bins; out->message is the caller's and is left alone. Order of
+ * samples need no alignment). Copies *f to out->fragment and fills n_hits, n_edges,
+ * nonfinite_bins and wire_hits; out->message is the caller's and is left alone. Order of
  * hits: column by column, rows ascending (images: scan order). Order of edge
  * values: wire by wire, rows ascending.
  * FRAGMENT_ASSEMBLED: good so far. FRAGMENT_EDGE_FULL: hit_capacity or

@@ -118,7 +118,7 @@ static void wire_counts(const struct reduce_scratch *s, const struct plane_geome
 /* ---- float32 --------------------------------------------------------------- */
 
 struct float_limits {
-    __m256 low, high;
+    __m256 pedestal, low, high;
 };
 
 /* 16 ticks to 8 pairs, in the order 0 1 4 5 2 3 6 7. */
@@ -148,6 +148,7 @@ static inline __m256 bins_float(const unsigned char *at, const struct float_limi
 {
     __m256 x = add_thirds_float(load_pairs_float(at), load_pairs_float(at + 64),
                                 load_pairs_float(at + 128));
+    x = _mm256_sub_ps(x, l->pedestal);
     __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
     __m256 good = _mm256_cmp_ps(size, _mm256_set1_ps(FLT_MAX), _CMP_LE_OQ);
     __m256 kept = _mm256_and_ps(good, _mm256_cmp_ps(x, l->low, _CMP_GE_OQ));
@@ -168,11 +169,12 @@ static inline __m256 rows_float(const unsigned char *at, const struct float_limi
 }
 
 static uint32_t wire_float(const struct reduce_scratch *s, const struct plane_geometry *p,
-                           const unsigned char *wire, float *sum, bool first)
+                           const unsigned char *wire, float pedestal, float *sum, bool first)
 {
     if (!fits(p))
-        return reduce_scalar_kernel.wire_float(s, p, wire, sum, first);
-    const struct float_limits l = {_mm256_set1_ps((float)p->pre.bin_floor),
+        return reduce_scalar_kernel.wire_float(s, p, wire, pedestal, sum, first);
+    const struct float_limits l = {_mm256_set1_ps(pedestal),
+                                   _mm256_set1_ps((float)p->pre.bin_floor),
                                    _mm256_set1_ps((float)p->pre.bin_clip)};
     const uint32_t row_bytes = 24 * sizeof(float);
     uint32_t bad = 0, skip = 0;

@@ -148,7 +148,7 @@ static void wire_counts(const struct reduce_scratch *s, const struct plane_geome
 /* ---- float32 --------------------------------------------------------------- */
 
 struct float_limits {
-    __m512 low, high;
+    __m512 pedestal, low, high;
 };
 
 /* 32 ticks to 16 pairs. */
@@ -173,6 +173,7 @@ static inline __m512 bins_float(const unsigned char *at, const struct float_limi
     __m512 x = _mm512_add_ps(_mm512_add_ps(_mm512_castsi512_ps(every_third_0(a, b, c)),
                                            _mm512_castsi512_ps(every_third_1(a, b, c))),
                              _mm512_castsi512_ps(every_third_2(a, b, c)));
+    x = _mm512_sub_ps(x, l->pedestal);
     *finite = _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(FLT_MAX), _CMP_LE_OQ);
     __mmask16 kept = _mm512_mask_cmp_ps_mask(*finite, x, l->low, _CMP_GE_OQ);
     return _mm512_maskz_min_ps(kept, l->high, x); /* high < x ? high : x */
@@ -208,11 +209,12 @@ static inline __m512 rows_float(const unsigned char *at, const struct float_limi
 }
 
 static uint32_t wire_float(const struct reduce_scratch *s, const struct plane_geometry *p,
-                           const unsigned char *wire, float *sum, bool first)
+                           const unsigned char *wire, float pedestal, float *sum, bool first)
 {
     if (!fits(p))
-        return reduce_scalar_kernel.wire_float(s, p, wire, sum, first);
-    const struct float_limits l = {_mm512_set1_ps((float)p->pre.bin_floor),
+        return reduce_scalar_kernel.wire_float(s, p, wire, pedestal, sum, first);
+    const struct float_limits l = {_mm512_set1_ps(pedestal),
+                                   _mm512_set1_ps((float)p->pre.bin_floor),
                                    _mm512_set1_ps((float)p->pre.bin_clip)};
     const uint32_t row_bytes = 24 * sizeof(float);
     uint32_t bad = 0, skip = 0;

@@ -35,10 +35,10 @@ struct reduce_scratch {
 
 struct reduce_kernel {
     const char *name;
-    /* One wire to sum[0 .. rows): written if `first`, else added. Returns how many
-     * time bins were not finite. */
+    /* One wire to sum[0 .. rows): written if `first`, else added. `pedestal` is a time
+     * bin's. Returns how many time bins were not finite. */
     uint32_t (*wire_float)(const struct reduce_scratch *s, const struct plane_geometry *p,
-                           const unsigned char *wire, float *sum, bool first);
+                           const unsigned char *wire, float pedestal, float *sum, bool first);
     void (*wire_counts)(const struct reduce_scratch *s, const struct plane_geometry *p,
                         const unsigned char *wire, int32_t pedestal, int32_t *sum, bool first);
     /* Bit i of mask[]: sum[i] >= threshold and not 0. sum[] has 64 * words entries

@@ -60,11 +60,11 @@ static void bins_float(const struct reduce_scratch *s, const unsigned char *wire
 }
 
 /* Returns how many bins were not finite. */
-static uint32_t condition_float(float *bin, uint32_t bins, float low, float high)
+static uint32_t condition_float(float *bin, uint32_t bins, float pedestal, float low, float high)
 {
     uint32_t bad = 0;
     for (uint32_t b = 0; b < bins; b++) {
-        float x = bin[b];
+        float x = bin[b] - pedestal;      /* a pedestal of 0 changes no bit */
         int finite = fabsf(x) <= FLT_MAX; /* false for NaN too */
         bad += (uint32_t)!finite;
         x = finite ? x : 0.0f;
@@ -75,12 +75,13 @@ static uint32_t condition_float(float *bin, uint32_t bins, float low, float high
 }
 
 static uint32_t wire_float(const struct reduce_scratch *s, const struct plane_geometry *p,
-                           const unsigned char *wire, float *sum, bool first)
+                           const unsigned char *wire, float pedestal, float *sum, bool first)
 {
     uint32_t pool = p->pre.pool_time, bins = p->rows * pool;
     float *bin = s->bin_f;
     bins_float(s, wire, p->pre.time_rebin, bins);
-    uint32_t bad = condition_float(bin, bins, (float)p->pre.bin_floor, (float)p->pre.bin_clip);
+    uint32_t bad =
+        condition_float(bin, bins, pedestal, (float)p->pre.bin_floor, (float)p->pre.bin_clip);
     for (uint32_t i = 0; i < p->rows; i++, bin += pool) {
         float row = pool == 4 ? (bin[0] + bin[1]) + (bin[2] + bin[3]) : pairwise(bin, pool);
         sum[i] = first ? row : sum[i] + row;

@@ -126,7 +126,7 @@ static bool take_file(hid_t file, struct geometry *g, struct error *err)
         if (!good)
             return error_prefix(err, "%s", name);
     }
-    return true;
+    return geometry_close_calibration(g, err);
 }
 
 bool calibration_load_bytes(const char *path, const void *data, size_t bytes, struct geometry *g,

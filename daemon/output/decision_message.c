@@ -89,6 +89,10 @@ static bool make_message(struct decision_message *m)
     d->version = (char *)(uintptr_t)SPARSED_VERSION;
     d->configuration_sha256 =
         (ProtobufCBinaryData){SHA256_BYTES, (uint8_t *)(uintptr_t)m->info->settings->sha256};
+    if (m->info->geometry->calibrated) {
+        d->calibration_sha256 = (ProtobufCBinaryData){
+            SHA256_BYTES, (uint8_t *)(uintptr_t)m->info->geometry->calibration_sha256};
+    }
     fill_models(m);
     return true;
 }
@@ -125,6 +129,7 @@ size_t decision_message_largest_bytes(struct decision_message *m)
 {
     static double score[MODEL_MAX_OUTPUTS];
     static int64_t raw[MODEL_MAX_OUTPUTS];
+    static uint8_t longest_sha256[SHA256_BYTES];
     Sparsed__Decision *d = &m->message;
     for (uint32_t i = 0; i < MODEL_MAX_OUTPUTS; i++) {
         raw[i] = INT64_MIN;
@@ -132,12 +137,14 @@ size_t decision_message_largest_bytes(struct decision_message *m)
     d->run = d->subrun = UINT32_MAX;
     d->event = d->event_time_ns = d->decided_time_ns = d->nonfinite_bins = UINT64_MAX;
     d->accept = d->pass_through = d->incomplete = 1;
+    d->masked_wires = d->hot_wires = UINT32_MAX;
+    d->masked_sha256 = (ProtobufCBinaryData){SHA256_BYTES, longest_sha256};
     d->fate = SPARSED__DECISION_FATE__THROTTLED;
     d->n_windows = m->info->windows_per_event;
     for (uint32_t i = 0; i < m->info->windows_per_event; i++) {
         Sparsed__WindowScore *w = &m->window[i];
         w->model = w->plane = w->first_bin = w->first_wire = UINT32_MAX;
-        w->n_active = w->missing_wires = UINT32_MAX;
+        w->n_active = w->missing_wires = w->masked_wires = UINT32_MAX;
         w->truncated = 1;
         w->n_score = w->n_score_raw = m->info->models->max_outputs;
         w->score = score;
@@ -184,6 +191,7 @@ static void fill_windows(struct decision_message *m, const struct event *ev)
         to->n_active = from->n_active;
         to->truncated = from->truncated;
         to->missing_wires = from->missing_wires;
+        to->masked_wires = from->masked_wires;
         to->n_score = to->n_score_raw = m->info->models->entry[from->model].model->n_outputs;
         to->score = &ev->score[(size_t)i * ev->score_stride];
         to->score_raw = &ev->score_raw[(size_t)i * ev->score_stride];
@@ -219,6 +227,14 @@ static void fill_missing(struct decision_message *m, const struct event *ev)
         }
     }
     m->message.n_missing = n;
+}
+
+static void fill_masked(Sparsed__Decision *d, const struct event *ev)
+{
+    d->masked_wires = ev->masked.wires;
+    d->hot_wires = ev->masked.hot_wires;
+    d->masked_sha256 = (ProtobufCBinaryData){ev->masked.wires > 0 ? SHA256_BYTES : 0,
+                                             (uint8_t *)(uintptr_t)ev->masked.sha256};
 }
 
 static uint64_t since(uint64_t to, uint64_t from)
@@ -261,5 +277,6 @@ const Sparsed__Decision *decision_message_fill(struct decision_message *m, const
     m->times.latency_ns = since(now_ns, ev->last_fragment_ns);
     fill_windows(m, ev);
     fill_missing(m, ev);
+    fill_masked(d, ev);
     return d;
 }

@@ -54,7 +54,7 @@ bool record_attributes_run(hid_t file, const struct run_info *info)
     char names[SETTINGS_MAX_MODELS][MODEL_NAME_BYTES] = {{0}};
     char hashes[SETTINGS_MAX_MODELS][SHA256_HEX_BYTES] = {{0}};
     char rules[SETTINGS_MAX_RULES][SETTINGS_NAME_BYTES] = {{0}};
-    char hash[SHA256_HEX_BYTES];
+    char hash[SHA256_HEX_BYTES], calibration[SHA256_HEX_BYTES] = "";
     int32_t version = FORMAT_VERSION;
     for (uint32_t i = 0; i < info->models->n_models; i++) {
         memcpy(names[i], info->models->entry[i].model->name, MODEL_NAME_BYTES);
@@ -64,11 +64,15 @@ bool record_attributes_run(hid_t file, const struct run_info *info)
         memcpy(rules[i], t->rule[i].name, SETTINGS_NAME_BYTES);
     }
     hash_hex(info->settings->sha256, hash);
+    if (info->geometry->calibrated) {
+        hash_hex(info->geometry->calibration_sha256, calibration);
+    }
     return put_text(file, "format", "sparsed-record") &&
            put_numbers(file, "format_version", H5T_NATIVE_INT32, &version, 1) &&
            put_text(file, "version", SPARSED_VERSION) &&
            put_text(file, "detector", info->settings->detector.name) &&
            put_text(file, "engine", info->engine) && put_text(file, "configuration_sha256", hash) &&
+           put_text(file, "calibration_sha256", calibration) &&
            put_texts(file, "models", names[0], info->models->n_models, sizeof names[0]) &&
            put_texts(file, "models_sha256", hashes[0], info->models->n_models, sizeof hashes[0]) &&
            put_texts(file, "rules", rules[0], t->n_rules, sizeof rules[0]);

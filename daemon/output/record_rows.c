@@ -1,6 +1,7 @@
 #include "output/record_rows.h"
 
 #include <math.h>
+#include <string.h>
 
 #define C(row, field, type, width)                                                                 \
     {                                                                                              \
@@ -19,6 +20,9 @@ const struct record_column record_decision_columns[] = {
     C(record_decision_row, incomplete, U8, 1),
     C(record_decision_row, wires_missing, U32, 1),
     C(record_decision_row, nonfinite_bins, U64, 1),
+    C(record_decision_row, masked_wires, U32, 1),
+    C(record_decision_row, hot_wires, U32, 1),
+    C(record_decision_row, masked_sha256, U8, SHA256_BYTES),
     C(record_decision_row, windows, U32, 1),
     C(record_decision_row, assembly_ns, U64, 1),
     C(record_decision_row, reduce_ns, U64, 1),
@@ -29,12 +33,19 @@ const struct record_column record_decision_columns[] = {
 };
 
 const struct record_column record_scored_columns[] = {
-    C(record_scored_row, event_id, I64, 3),       C(record_scored_row, window, U32, 1),
-    C(record_scored_row, model, U32, 1),          C(record_scored_row, plane, U32, 1),
-    C(record_scored_row, first_bin, U32, 1),      C(record_scored_row, first_wire, U32, 1),
-    C(record_scored_row, n_active, U32, 1),       C(record_scored_row, truncated, U8, 1),
-    C(record_scored_row, missing_wires, U32, 1),  C(record_scored_row, score, F64, SCORES),
-    C(record_scored_row, score_raw, I64, SCORES), {0},
+    C(record_scored_row, event_id, I64, 3),
+    C(record_scored_row, window, U32, 1),
+    C(record_scored_row, model, U32, 1),
+    C(record_scored_row, plane, U32, 1),
+    C(record_scored_row, first_bin, U32, 1),
+    C(record_scored_row, first_wire, U32, 1),
+    C(record_scored_row, n_active, U32, 1),
+    C(record_scored_row, truncated, U8, 1),
+    C(record_scored_row, missing_wires, U32, 1),
+    C(record_scored_row, masked_wires, U32, 1),
+    C(record_scored_row, score, F64, SCORES),
+    C(record_scored_row, score_raw, I64, SCORES),
+    {0},
 };
 
 void record_rows_id(int64_t to[3], const struct identity *id)
@@ -62,6 +73,10 @@ void record_rows_decision(struct record_decision_row *row, const struct event *e
     row->incomplete = ev->incomplete;
     row->wires_missing = ev->wires_missing;
     row->nonfinite_bins = ev->nonfinite_bins;
+    row->masked_wires = ev->masked.wires;
+    row->hot_wires = ev->masked.hot_wires;
+    if (ev->masked.wires > 0)
+        memcpy(row->masked_sha256, ev->masked.sha256, SHA256_BYTES);
     row->windows = ev->n_windows;
     row->assembly_ns = since(ev->last_fragment_ns, ev->first_fragment_ns);
     row->reduce_ns = since(ev->complete_ns, ev->last_fragment_ns);
@@ -82,6 +97,7 @@ void record_rows_scored(struct record_scored_row *row, const struct event *ev, u
     row->first_wire = w->first_wire;
     row->n_active = w->n_active;
     row->missing_wires = w->missing_wires;
+    row->masked_wires = w->masked_wires;
     row->truncated = w->truncated;
     uint32_t n = info->models->entry[w->model].model->n_outputs;
     for (uint32_t i = 0; i < info->models->max_outputs; i++) {

@@ -1,8 +1,9 @@
-/* How: a row's function puts samples into a sink; one sink writes text, the other
- * builds the message. A value is a double in both: counts are exact to 2^53. */
+/* How: a row's function puts samples into a sink; one sink writes text, one builds the
+ * message, one JSON. A value is a double in all: counts are exact to 2^53. */
 #include "service/metrics.h"
 
 #include "proto/metrics.pb-c.h"
+#include "service/json_text.h"
 #include "service/metrics_table.h"
 
 #include <stdio.h>
@@ -68,7 +69,8 @@ static void put_text(struct sink *s, const char *suffix, const struct label *lab
 char *metrics_text(const struct metrics_source *source, uint64_t now_ns, size_t *bytes)
 {
     char *text = NULL;
-    struct text_sink t = {{source->monitor, source->info, now_ns, put_text}, NULL, NULL};
+    struct text_sink t = {
+        {source->monitor, source->info, now_ns, put_text, source->watch}, NULL, NULL};
     t.to = open_memstream(&text, bytes);
     if (t.to == NULL) {
         return NULL;
@@ -158,10 +160,30 @@ static bool fill_family(struct message_sink *m, Sparsed__MetricFamily *f, const 
     return !m->failed;
 }
 
+static bool fill_health(Sparsed__Metrics *all, struct watch *watch)
+{
+    struct health h;
+    if (watch == NULL)
+        return true;
+    watch_health(watch, &h);
+    Sparsed__Health *to = all->health = calloc(1, sizeof *to);
+    if (to == NULL)
+        return false;
+    sparsed__health__init(to);
+    to->state = strdup(health_state_name(h.state));
+    to->reasons = calloc(HEALTH_REASONS, sizeof(char *));
+    for (uint32_t i = 0; to->reasons != NULL && i < h.n; i++) {
+        to->reasons[i] = strdup(h.reason[i]);
+        to->n_reasons += to->reasons[i] != NULL;
+    }
+    return to->state != NULL && to->n_reasons == h.n;
+}
+
 uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, uint64_t wall_ns,
                          size_t *bytes)
 {
-    struct message_sink m = {{source->monitor, source->info, now_ns, put_message}, NULL, 0, false};
+    struct message_sink m = {
+        {source->monitor, source->info, now_ns, put_message, source->watch}, NULL, 0, false};
     Sparsed__Metrics *all = calloc(1, sizeof *all);
     if (all == NULL) {
         return NULL;
@@ -182,6 +204,7 @@ uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, u
         all->families[all->n_families++] = f;
         good = fill_family(&m, f, &metrics_table[i]);
     }
+    good = good && fill_health(all, source->watch);
     *bytes = good ? sparsed__metrics__get_packed_size(all) : 0;
     uint8_t *packed = good ? malloc(*bytes) : NULL;
     if (packed != NULL) {
@@ -189,4 +212,40 @@ uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, u
     }
     sparsed__metrics__free_unpacked(all, NULL);
     return packed; /* NOLINT(clang-analyzer-unix.Malloc): free_unpacked has freed `all` */
+}
+
+/* ---- as JSON ---- */
+
+struct json_sink {
+    struct sink sink; /* first */
+    json_t *samples;
+};
+
+static void put_json(struct sink *s, const char *suffix, const struct label *labels, size_t n,
+                     double value)
+{
+    struct json_sink *j = (struct json_sink *)s;
+    if (n >= 2 && value == 0)
+        return;
+    json_t *sample = json_array(), *by = json_object();
+    bool whole = value > -1e15 && value < 1e15 && value == (double)(json_int_t)value;
+    (void)json_array_append_new(sample, whole ? json_integer((json_int_t)value) : json_real(value));
+    for (size_t i = 0; i < n; i++)
+        (void)json_object_set_new(by, labels[i].name, json_text(labels[i].value));
+    (void)json_array_append_new(sample, by);
+    if (suffix[0] != '\0')
+        (void)json_array_append_new(sample, json_string(suffix));
+    (void)json_array_append_new(j->samples, sample);
+}
+
+json_t *metrics_json(const struct metrics_source *source, uint64_t now_ns)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; all != NULL && i < metrics_table_rows; i++) {
+        struct json_sink j = {{source->monitor, source->info, now_ns, put_json, source->watch},
+                              json_array()};
+        metrics_table[i].emit(&j.sink);
+        (void)json_object_set_new(all, metrics_table[i].name, j.samples);
+    }
+    return all;
 }

@@ -8,6 +8,9 @@
 
 #include "data/monitor.h"
 #include "output/run_info.h"
+#include "service/watch.h"
+
+#include <jansson.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +18,8 @@
 struct metrics_source {
     const struct monitor *monitor;
     const struct run_info *info;
+    struct watch *watch;     /* who knows the health; NULL: nobody, and it is left out */
+    struct gallery *gallery; /* NULL: there are no pictures */
 };
 
 /* Text of the page (Prometheus exposition format 0.0.4); the caller frees it. NULL:
@@ -24,6 +29,12 @@ char *metrics_text(const struct metrics_source *source, uint64_t now_ns, size_t 
 /* A packed sparsed.Metrics; the caller frees it. NULL: no memory. */
 uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, uint64_t wall_ns,
                          size_t *bytes);
+
+/* {"sparsed_events_total": [[412, {"fate": "accepted"}], ...], ...}: of each metric its
+ * samples, value and labels, with the suffix as a third where there is one. Samples of
+ * two labels or more whose value is 0 are left out: there are thousands. A new reference;
+ * NULL: no memory. */
+json_t *metrics_json(const struct metrics_source *source, uint64_t now_ns);
 
 /* Number of rows, and the name of each: for tests and documents. */
 size_t metrics_count(void);

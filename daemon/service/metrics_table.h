@@ -6,6 +6,7 @@
 
 #include "data/monitor.h"
 #include "output/run_info.h"
+#include "service/watch.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct sink {
     /* `suffix` is "", "_sum" or "_count"; strings are valid during the call only. */
     void (*put)(struct sink *s, const char *suffix, const struct label *labels, size_t n,
                 double value);
+    struct watch *watch; /* may be NULL */
 };
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_SUMMARY };

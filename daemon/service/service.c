@@ -10,6 +10,7 @@
 #include "service/http.h"
 #include "service/metrics.h"
 #include "service/systemd.h"
+#include "service/watch.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ struct service {
     /* the thread's */
     bool said_ready, said_stopping;
     uint64_t watchdog_ns, heartbeat_seen_ns;
-    uint64_t next_metrics_ns, next_pet_ns;
+    uint64_t next_metrics_ns, next_pet_ns, next_watch_ns;
 };
 
 static void publish(struct service *s, uint64_t now_ns)
@@ -86,9 +87,26 @@ static void pet(struct service *s)
     }
 }
 
+/* Keeps to whole seconds, so that a second's rate is a second's. */
+static void look(struct service *s, uint64_t now_ns)
+{
+    uint64_t wall_ns = clock_wall_ns();
+    watch_tick(s->source.watch, now_ns, wall_ns);
+    if (s->http != NULL) {
+        http_push(s->http, now_ns, wall_ns);
+    }
+    s->next_watch_ns += NS_PER_S;
+    if (s->next_watch_ns <= now_ns) {
+        s->next_watch_ns = now_ns + NS_PER_S;
+    }
+}
+
 static void come_round(struct service *s, uint64_t now_ns)
 {
     tell_state(s);
+    if (now_ns >= s->next_watch_ns) {
+        look(s, now_ns);
+    }
     if (now_ns >= s->next_metrics_ns) {
         if (s->socket != NULL) {
             publish(s, now_ns);
@@ -106,6 +124,7 @@ static uint64_t time_to_sleep(const struct service *s, uint64_t now_ns)
 {
     uint64_t next = now_ns + LOOK_NS;
     next = s->next_metrics_ns < next ? s->next_metrics_ns : next;
+    next = s->next_watch_ns < next ? s->next_watch_ns : next;
     if (s->watchdog_ns != 0 && s->next_pet_ns < next) {
         next = s->next_pet_ns;
     }
@@ -127,6 +146,7 @@ static void *run(void *self)
         }
     }
     tell_state(s);
+    look(s, clock_monotonic_ns());
     if (s->socket != NULL) {
         publish(s, clock_monotonic_ns());
     }
@@ -151,6 +171,11 @@ static bool open_socket(struct service *s, void *zmq_context, struct error *err)
 
 static bool start(struct service *s, void *zmq_context, struct error *err)
 {
+    if (s->source.watch == NULL) {
+        return error_set(err, ERROR_SYSTEM, "no memory for the service thread");
+    }
+    watch_tick(s->source.watch, clock_monotonic_ns(), clock_wall_ns());
+    s->next_watch_ns = clock_monotonic_ns() + NS_PER_S;
     s->has_wake = wake_init(&s->wake);
     if (!s->has_wake) {
         return error_set(err, ERROR_SYSTEM, "no descriptor left for the service thread");
@@ -181,7 +206,7 @@ struct service *service_start(const struct service_settings *settings, struct mo
         return NULL;
     }
     s->settings = settings;
-    s->source = (struct metrics_source){monitor, info};
+    s->source = (struct metrics_source){monitor, info, watch_create(monitor), &monitor->gallery};
     s->watchdog_ns = systemd_watchdog_ns();
     if (!start(s, zmq_context, err)) {
         service_stop(&s);
@@ -207,6 +232,7 @@ void service_stop(struct service **service)
     if (s->has_wake) {
         wake_fini(&s->wake);
     }
+    watch_destroy(&s->source.watch);
     free(s);
     *service = NULL;
 }

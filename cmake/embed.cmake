@@ -1,6 +1,17 @@
-# Turns a file into a C source: cmake -DFROM=page.html -DTO=page_html.c -DNAME=page_html
-#   -DHEADER=service/page.h -P embed.cmake
-file(READ ${FROM} hex HEX)
+# Makes a C source of an HTML file, with the style sheets and scripts it names put into it:
+#   cmake -DFROM=page.html -DTO=page_html.c -DNAME=page_html -DHEADER=service/page.h -P embed.cmake
+get_filename_component(folder ${FROM} DIRECTORY)
+file(READ ${FROM} html)
+foreach(file page.css draw.js page.js)
+  file(READ ${folder}/${file} text)
+  string(REPLACE "<link rel=\"stylesheet\" href=\"${file}\">" "<style>\n${text}</style>" html "${html}")
+  string(REPLACE "<script src=\"${file}\"></script>" "<script>\n${text}</script>" html "${html}")
+endforeach()
+if(html MATCHES "(src|href)=\"[a-z]+\\.(js|css)\"")
+  message(FATAL_ERROR "${FROM}: ${CMAKE_MATCH_0} was not put into it")
+endif()
+file(WRITE ${TO}.html "${html}")
+file(READ ${TO}.html hex HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
 string(REGEX REPLACE "(('.x..',){16})" "\\1\n" bytes "${bytes}")
 file(WRITE ${TO} "#include \"${HEADER}\"\n\nconst char ${NAME}[] = {\n${bytes}\n};\nconst size_t ${NAME}_bytes = sizeof ${NAME};\n")

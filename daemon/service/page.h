@@ -1,5 +1,5 @@
-/* page: the live page, one HTML file (page.html) that the build puts into the program.
- * It loads nothing from anywhere else and asks this server alone: docs/operations.md.
+/* page: the live page. The build makes one HTML file of page/ and puts it into the
+ * program; it loads nothing from anywhere else and asks this server alone.
  */
 #ifndef SPARSED_SERVICE_PAGE_H
 #define SPARSED_SERVICE_PAGE_H

@@ -1,5 +1,6 @@
 // axi_read: a run of beats from memory, in bursts of at most 16 beats that cross no 4 KiB
-// border, at most 8 of them open. The data pass straight through; a bad answer is remembered.
+// border, at most 8 of them open. The data pass straight through; a bad answer is remembered,
+// and nothing more is asked for: what is open still comes.
 module axi_read (
     input logic clk_i,
     input logic rst_i,
@@ -29,7 +30,7 @@ module axi_read (
   wire [6:0] length = to_ask < {34'd0, most} ? to_ask[6:0] : most;
   wire asked = m_axi_arvalid_o && m_axi_arready_i;
   wire came = m_axi_rvalid_i && m_axi_rready_o;
-  wire ask = to_ask != 0 && bursts < 4'd8 && (!m_axi_arvalid_o || m_axi_arready_i);
+  wire ask = to_ask != 0 && !failed_o && bursts < 4'd8 && (!m_axi_arvalid_o || m_axi_arready_i);
   assign busy_o = to_come != 0;
   assign valid_o = m_axi_rvalid_i && busy_o;
   assign m_axi_rready_o = ready_i && busy_o;
@@ -54,7 +55,8 @@ module axi_read (
         address <= address + {51'd0, length, 6'd0};
         to_ask <= to_ask - {34'd0, length};
       end else if (asked) m_axi_arvalid_o <= 1'b0;
-      if (came) to_come <= to_come - 1'b1;
+      to_come <= to_come - {40'd0, came} - (failed_o ? to_ask : 41'd0);
+      if (failed_o) to_ask <= '0;
       if (came && m_axi_rresp_i != 2'b00) failed_o <= 1'b1;
       bursts <= bursts + {3'd0, ask} - {3'd0, came && m_axi_rlast_i};
     end

@@ -9,11 +9,10 @@
 static uint32_t pace(const struct stages *s)
 {
     uint32_t outputs = s->dense[1]->out.channels;
+    bool softmax = s->output != NULL && s->output->class == LAYER_SOFTMAX_TABLE;
     uint32_t cycles[] = {
-        s->slots * s->passes,
-        12,          /* places of pool A are held so long */
-        outputs + 2, /* words of a result */
-        s->output != NULL && s->output->class == LAYER_SOFTMAX_TABLE ? 3 * outputs + 12 : 0,
+        s->build.slots / s->build.at_once * s->passes, 10, /* pooled places are held so long */
+        outputs + (softmax ? 5U : 2U) /* words of a result; exponentials are held so long */
     };
     uint32_t most = 0;
     for (size_t i = 0; i < sizeof cycles / sizeof cycles[0]; i++)
@@ -45,16 +44,17 @@ static void fill_facts(const struct model *m, bool image_form, struct image_fact
     (void)snprintf(f->model_sha256, sizeof f->model_sha256, "%s", sha);
 }
 
-bool compile_model(const struct model *m, uint32_t slots, bool image_form, struct image *im,
-                   struct image_facts *facts, struct error *err)
+bool compile_model(const struct model *m, const struct rtl_build *build, bool image_form,
+                   struct image *im, struct image_facts *facts, struct error *err)
 {
     struct stages *s = calloc(1, sizeof *s);
     if (s == NULL)
         return error_set(err, ERROR_SYSTEM, "%s: no memory", m->path);
-    bool good = stages_find(s, m, slots, err) && stages_input(s, image_form, im, err) &&
+    bool good = stages_find(s, m, build, err) && stages_input(s, image_form, im, err) &&
                 stages_conv(s, STAGE_A, im, err) && stages_conv(s, STAGE_B, im, err) &&
                 stages_dense(s, im, err) && stages_output(s, im, err);
     if (good) {
+        im->filters = s->conv[STAGE_A]->out.channels;
         image_put(im, UNIT_GLOBAL, GLOBAL_PACE, pace(s));
         image_put(im, UNIT_GLOBAL, GLOBAL_OUTPUTS, m->n_outputs);
         fill_facts(m, image_form, facts);

@@ -15,8 +15,8 @@
 #include "image.h"
 #include "model/model.h"
 
-/* `slots`: N of the kernel. `image_form`: windows come as images, not as lists. */
-bool compile_model(const struct model *m, uint32_t slots, bool image_form, struct image *im,
-                   struct image_facts *facts, struct error *err);
+/* `build`: what the kernel was built with. `image_form`: windows come as images, not as lists. */
+bool compile_model(const struct model *m, const struct rtl_build *build, bool image_form,
+                   struct image *im, struct image_facts *facts, struct error *err);
 
 #endif

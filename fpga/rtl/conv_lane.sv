@@ -5,7 +5,9 @@
 // First generation: the product plus the channel before is rounded half to even at bit SHIFT and
 // clipped to an unsigned type. Second: exact. The weight is loaded already shifted, so that the
 // point of the target is always at bit SHIFT.
-module conv_lane (
+module conv_lane #(
+    parameter bit CHAINS = 1  // 0: chain_i is never anything but 0
+) (
     input logic clk_i,
     input logic cfg_we_i,  // writes a weight; the lane is idle then
     input logic [sparse_pkg::TAP_W-1:0] cfg_tap_i,
@@ -34,12 +36,13 @@ module conv_lane (
     p <= m;
   end
 
-  wire [SHIFT:0] low = {1'b0, p[SHIFT-1:0]} + {1'b0, chain_i[SHIFT-1:0]};
-  wire odd = p[SHIFT] ^ chain_i[SHIFT];
+  wire [ACC_W-1:0] chain = CHAINS ? chain_i : '0;
+  wire [SHIFT:0] low = {1'b0, p[SHIFT-1:0]} + {1'b0, chain[SHIFT-1:0]};
+  wire odd = p[SHIFT] ^ chain[SHIFT];
   wire up = p[SHIFT-1] & (odd | (|p[SHIFT-2:0]));
   wire carry = rounds_i ? up : low[SHIFT];
   // one carry chain: the carry enters through a bit below
-  wire [HI:0] high2 = {{(ACC_W - P_W) {p[P_W-1]}}, p[P_W-1:SHIFT], 1'b1} + {chain_i[ACC_W-1:SHIFT], carry};
+  wire [HI:0] high2 = {{(ACC_W - P_W) {p[P_W-1]}}, p[P_W-1:SHIFT], 1'b1} + {chain[ACC_W-1:SHIFT], carry};
   wire [HI-1:0] high = high2[HI:1];
   wire above = |(high & ~{{(HI - X_W) {1'b0}}, mask_i});
   always_ff @(posedge clk_i) begin

@@ -2,13 +2,15 @@
 // slot near it, so that it overlaps with the first one. One channel to CH filters, or a chain of
 // CH channels to one filter: then lane f works a cycle later and takes the sum of lane f - 1.
 //
-//     slot q --> tap against all p --> N x CH lanes --> N x CH sums --> 4 slots a cycle: end
+//     slot q --> tap against all p --> N x CH lanes --> N x CH sums --> E slots a cycle: end
 //
 // The order of q is free: sums are modular, or unsigned and saturating (docs/model.md). The
-// whole window leaves at once, 10 + N/4 + 4 cycles after its last slot; slots may come in every
-// cycle, windows at least N cycles apart.
+// whole window leaves at once, 10 + N/E + 4 cycles after its last slots; S slots may come in every
+// cycle, windows at least N/S cycles apart, and 10.
 module conv_scatter #(
-    parameter int N = 20
+    parameter int N = 20,
+    parameter int S = 1,  // divides N
+    parameter int E = 4 * S
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -21,17 +23,18 @@ module conv_scatter #(
     input logic last_i,
     input logic [N*sparse_pkg::PLACE-1:0] p_row_i,  // of all slots, with first_i
     input logic [N*sparse_pkg::PLACE-1:0] p_col_i,
-    input logic [sparse_pkg::PLACE-1:0] row_i,
-    input logic [sparse_pkg::PLACE-1:0] col_i,
-    input logic occupied_i,
-    input logic [sparse_pkg::CH*sparse_pkg::X_W-1:0] x_i,
-    input logic [sparse_pkg::KEY_W:0] key_i,  // {inside a whole place, its number}: 1 cycle later
+    input logic [S*sparse_pkg::PLACE-1:0] row_i,
+    input logic [S*sparse_pkg::PLACE-1:0] col_i,
+    input logic [S-1:0] occupied_i,
+    input logic [S*sparse_pkg::CH*sparse_pkg::X_W-1:0] x_i,
+    input logic [S*(sparse_pkg::KEY_W+1)-1:0] key_i,  // {in a whole place, its number}: 1 cycle later
     output logic valid_o,  // for a cycle, with all slots
     output logic [N*sparse_pkg::CH*sparse_pkg::Y_W-1:0] y_o,
     output logic [N*(sparse_pkg::KEY_W+1)-1:0] key_o
 );
   import sparse_pkg::*;
-  localparam int GROUPS = (N + 3) / 4;
+  localparam int GROUPS = (N + E - 1) / E;
+  localparam int K = KEY_W + 1;
 
   logic [3:0] k_rows, k_cols;
   logic rounds, mask_slot, chain;
@@ -42,16 +45,16 @@ module conv_scatter #(
       .data_i(cfg_data_i), .k_rows_o(k_rows), .k_cols_o(k_cols), .rounds_o(rounds),
       .mask_slot_o(mask_slot), .chain_o(chain), .bias_o(bias), .type_o(types));
 
-  // ---- slot q and what goes with it; v[i]: i cycles after the input ----
+  // ---- slots q and what goes with them; v[i]: i cycles after the input ----
   localparam int DEEP = 10;
   logic [DEEP-1:0] v_d, f_d, l_d;
   wire [DEEP:0] v = {v_d, valid_i};
   wire [DEEP:0] f = {f_d, valid_i && first_i};
   wire [DEEP:0] l = {l_d, valid_i && last_i};
-  logic [PLACE-1:0] q_row, q_col;
-  logic [CH*X_W-1:0] x1, x2, x3, x4, x5;
+  logic [S*PLACE-1:0] q_row, q_col;
+  logic [S*CH*X_W-1:0] x1, x2, x3, x4, x5;
   logic [N*PLACE-1:0] p_row, p_col;
-  logic keep_q;
+  logic [S-1:0] keep_q;
   always_ff @(posedge clk_i) begin
     v_d <= rst_i ? '0 : v[DEEP-1:0];
     f_d <= f[DEEP-1:0];
@@ -63,80 +66,88 @@ module conv_scatter #(
     x3 <= x2;
     x4 <= x3;
     x5 <= x4;
-    keep_q <= mask_slot ? occupied_i : |x_i;
+    for (int s = 0; s < S; s++) keep_q[s] <= mask_slot ? occupied_i[s] : |x_i[s*CH*X_W+:CH*X_W];
     if (f[0]) {p_row, p_col} <= {p_row_i, p_col_i};
   end
 
   // ---- mask and place of every slot, kept until the sums are ready ----
   logic [N-1:0] keep, keep_last, keep_end;
-  logic [N*(KEY_W+1)-1:0] key, key_last, key_end;
+  logic [N*K-1:0] key, key_last, key_end;
   always_ff @(posedge clk_i) begin
     if (v[1]) begin
-      keep <= {keep_q, keep[N-1:1]};
-      key <= {key_i, key[N*(KEY_W+1)-1:KEY_W+1]};
+      keep <= {keep_q, keep[N-1:S]};
+      key <= {key_i, key[N*K-1:S*K]};
     end
     if (l[2]) {keep_last, key_last} <= {keep, key};
     if (l[9]) {keep_end, key_end} <= {keep_last, key_last};
   end
 
   // ---- lanes and sums: a filter sees the one channel, a link of a chain its own ----
-  wire [X_W-1:0] x_1 = chain ? x4[X_W+:X_W] : x4[0+:X_W];
-  wire [X_W-1:0] x_2 = chain ? x5[2*X_W+:X_W] : x5[0+:X_W];
   logic [N*CH*ACC_W-1:0] done;
   for (genvar p = 0; p < N; p++) begin : g_p
-    logic near_c, near, near1, near2;
-    logic [TAP_W-1:0] tap_c, tap, tap1, tap2;
-    conv_tap u_tap (
-        .p_row_i(p_row[p*PLACE+:PLACE]), .p_col_i(p_col[p*PLACE+:PLACE]),
-        .q_row_i(q_row), .q_col_i(q_col),
-        .k_rows_i(k_rows), .k_cols_i(k_cols), .inside_o(near_c), .tap_o(tap_c));
-    always_ff @(posedge clk_i) begin
-      near <= near_c && v[1];
-      tap <= tap_c;
-      {near2, near1} <= {near1, near};
-      {tap2, tap1} <= {tap1, tap};
-    end
-    logic [CH*ACC_W-1:0] r;
-    for (genvar c = 0; c < CH; c++) begin : g_c
-      logic [ACC_W-1:0] from;
-      if (c == 0) begin : g_head
-        assign from = '0;
-      end else begin : g_chain
-        assign from = chain ? r[(c-1)*ACC_W+:ACC_W] : '0;
-      end
-      conv_lane u_lane (
-          .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_B_WEIGHT && cfg_addr_i[8:7] == c),
-          .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[W_W-1:0]),
-          .inside_i(c == 0 ? near : c == 1 ? near1 : near2),
-          .tap_i(c == 0 ? tap : c == 1 ? tap1 : tap2),
-          .x_i(c == 0 ? x3[0+:X_W] : c == 1 ? x_1 : x_2),
-          .rounds_i(rounds), .mask_i(types[c*48+16+:X_W]), .chain_i(from),
-          .r_o(r[c*ACC_W+:ACC_W]));
-      logic [ACC_W-1:0] acc;
+    logic [S*CH*ACC_W-1:0] r;
+    for (genvar s = 0; s < S; s++) begin : g_s
+      logic near_c, near, near1, near2;
+      logic [TAP_W-1:0] tap_c, tap, tap1, tap2;
+      wire [X_W-1:0] x_1 = chain ? x4[(s*CH+1)*X_W+:X_W] : x4[s*CH*X_W+:X_W];
+      wire [X_W-1:0] x_2 = chain ? x5[(s*CH+2)*X_W+:X_W] : x5[s*CH*X_W+:X_W];
+      conv_tap u_tap (
+          .p_row_i(p_row[p*PLACE+:PLACE]), .p_col_i(p_col[p*PLACE+:PLACE]),
+          .q_row_i(q_row[s*PLACE+:PLACE]), .q_col_i(q_col[s*PLACE+:PLACE]),
+          .k_rows_i(k_rows), .k_cols_i(k_cols), .inside_o(near_c), .tap_o(tap_c));
       always_ff @(posedge clk_i) begin
-        if (v[6+c]) acc <= (f[6+c] ? '0 : acc) + r[c*ACC_W+:ACC_W];
+        near <= near_c && v[1];
+        tap <= tap_c;
+        {near2, near1} <= {near1, near};
+        {tap2, tap1} <= {tap1, tap};
+      end
+      for (genvar c = 0; c < CH; c++) begin : g_c
+        logic [ACC_W-1:0] from;
+        if (c == 0) begin : g_head
+          assign from = '0;
+        end else begin : g_chain
+          assign from = chain ? r[(s*CH+c-1)*ACC_W+:ACC_W] : '0;
+        end
+        conv_lane #(.CHAINS(c != 0)) u_lane (
+            .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_B_WEIGHT && cfg_addr_i[8:7] == c),
+            .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[W_W-1:0]),
+            .inside_i(c == 0 ? near : c == 1 ? near1 : near2),
+            .tap_i(c == 0 ? tap : c == 1 ? tap1 : tap2),
+            .x_i(c == 0 ? x3[s*CH*X_W+:X_W] : c == 1 ? x_1 : x_2),
+            .rounds_i(rounds), .mask_i(types[c*48+16+:X_W]), .chain_i(from),
+            .r_o(r[(s*CH+c)*ACC_W+:ACC_W]));
+      end
+    end
+    for (genvar c = 0; c < CH; c++) begin : g_sum
+      logic [ACC_W-1:0] acc, fresh;
+      always_comb begin
+        fresh = r[c*ACC_W+:ACC_W];
+        for (int s = 1; s < S; s++) fresh = fresh + r[(s*CH+c)*ACC_W+:ACC_W];
+      end
+      always_ff @(posedge clk_i) begin
+        if (v[6+c]) acc <= (f[6+c] ? '0 : acc) + fresh;
         if (l[7+c]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
       end
     end
   end
 
-  // ---- four slots a cycle through the end units ----
+  // ---- E slots a cycle through the end units ----
   logic [GROUPS+4:0] g;  // g[i]: group i enters; 4 cycles later it leaves
   always_ff @(posedge clk_i) g <= rst_i ? '0 : {g[GROUPS+3:0], l[9]};
-  logic [4*CH*ACC_W-1:0] from;
-  logic [3:0] from_keep;
-  wire [4*GROUPS*CH*ACC_W-1:0] padded = (4 * GROUPS * CH * ACC_W)'(done);
-  wire [4*GROUPS-1:0] padded_keep = (4 * GROUPS)'(keep_end);
+  logic [E*CH*ACC_W-1:0] from;
+  logic [E-1:0] from_keep;
+  wire [E*GROUPS*CH*ACC_W-1:0] padded = (E * GROUPS * CH * ACC_W)'(done);
+  wire [E*GROUPS-1:0] padded_keep = (E * GROUPS)'(keep_end);
   always_comb begin
     from = '0;
     from_keep = '0;
     for (int i = 0; i < GROUPS; i++) begin
-      from = from | (g[i] ? padded[i*4*CH*ACC_W+:4*CH*ACC_W] : '0);
-      from_keep = from_keep | (g[i] ? padded_keep[i*4+:4] : '0);
+      from = from | (g[i] ? padded[i*E*CH*ACC_W+:E*CH*ACC_W] : '0);
+      from_keep = from_keep | (g[i] ? padded_keep[i*E+:E] : '0);
     end
   end
-  logic [4*CH*Y_W-1:0] y;
-  for (genvar i = 0; i < 4; i++) begin : g_i
+  logic [E*CH*Y_W-1:0] y;
+  for (genvar i = 0; i < E; i++) begin : g_i
     for (genvar c = 0; c < CH; c++) begin : g_c
       wire [ACC_W-1:0] acc = (c == 0 && chain) ? from[(i*CH+CH-1)*ACC_W+:ACC_W] : from[(i*CH+c)*ACC_W+:ACC_W];
       conv_end #(.OUT(Y_W)) u_end (
@@ -144,13 +155,13 @@ module conv_scatter #(
           .bias_i(bias[c*ACC_W+:ACC_W]), .type_i(types[c*48+:48]), .x_o(y[(i*CH+c)*Y_W+:Y_W]));
     end
   end
-  logic [4*GROUPS*CH*Y_W-1:0] bank, whole;
+  logic [E*GROUPS*CH*Y_W-1:0] bank, whole;
   always_comb begin
     whole = bank;
-    whole[(GROUPS-1)*4*CH*Y_W+:4*CH*Y_W] = y;
+    whole[(GROUPS-1)*E*CH*Y_W+:E*CH*Y_W] = y;
   end
   for (genvar i = 0; i < GROUPS; i++) begin : g_bank
-    always_ff @(posedge clk_i) if (g[4+i]) bank[i*4*CH*Y_W+:4*CH*Y_W] <= y;
+    always_ff @(posedge clk_i) if (g[4+i]) bank[i*E*CH*Y_W+:E*CH*Y_W] <= y;
   end
   assign valid_o = g[3+GROUPS];
   assign y_o = whole[N*CH*Y_W-1:0];

@@ -62,7 +62,8 @@ uint8_t *image_finish(const struct image *im, uint32_t slots, const struct image
         return NULL;
     const uint32_t header[] = {IMAGE_MAGIC, IMAGE_VERSION,
                                im->n,       check_of(im),
-                               slots,       (uint32_t)(IMAGE_HEADER_BYTES + records)};
+                               slots,       (uint32_t)(IMAGE_HEADER_BYTES + records),
+                               im->filters};
     memcpy(block, header, sizeof header);
     memcpy(block + IMAGE_HEADER_BYTES, im->record, (size_t)im->n * IMAGE_RECORD_BYTES);
     memcpy(block + IMAGE_HEADER_BYTES + records, facts, sizeof *facts);

@@ -2,7 +2,7 @@
  * the kernel's configuration bus (sparse_pkg.sv and loader.sv have the other side).
  *
  *     64 bytes   "SPRT", version, number of records, exclusive or of their words, N of the
- *                kernel, offset of the facts; rest 0
+ *                kernel, offset of the facts, filters of the first convolution; rest 0
  *     records    16 bytes each: u64 data | u24 address, u8 0 | u24 0, u8 unit
  *     facts      what a host must know of the network; the kernel does not read them
  *
@@ -75,6 +75,14 @@ enum rtl_global {
     GLOBAL_PASSES,
 };
 
+/* Parameters of a kernel's build: N, S and F of sparse_kernel.sv. An image for one slot a cycle
+ * also runs on a kernel that takes two, but at the pace of one. */
+struct rtl_build {
+    uint32_t slots;
+    uint32_t at_once; /* slots a cycle; divides `slots` */
+    uint32_t filters; /* of the first convolution */
+};
+
 /* Numbers as in hls/kernel_abi.h, struct kernel_info. */
 struct image_facts {
     uint32_t form, height, width, channels, n_slots;
@@ -89,6 +97,7 @@ struct image_facts {
 struct image {
     uint8_t *record;
     uint32_t n, room;
+    uint32_t filters; /* that the network's first convolution has */
     bool no_memory;
 };
 

@@ -1,11 +1,14 @@
 // loader: reads an image from beats and writes it to the configuration bus, a record a cycle.
-//     first beat: u32 magic "SPRT", version, records, check, N, 0 ...
+//     first beat: u32 magic "SPRT", version, records, check, N, (for the host), filters of the
+//                 first convolution, 0 ...
 //     then records of 16 bytes, four a beat: [63:0] data [87:64] address [119:96] 0 [127:120] unit
 // The check is the exclusive or of all 32-bit words of the records. The first thing that is wrong
 // is kept in error_o; the rest of the image is then read and not written. The end of a run is the
 // owner's: ended_i with the last beat taken.
 module loader #(
-    parameter int N = 20
+    parameter int N = 20,
+    parameter int S = 1,
+    parameter int F = sparse_pkg::CH
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -57,34 +60,74 @@ module loader #(
       default: addresses = '0;
     endcase
   end
-  // values on which the schedule rests
-  logic value_fits;
+  // bits that a value may have, and addresses that lie between others
   wire [DATA_W-1:0] value = record[63:0];
+  wire [7:0] at = record[71:64];
+  logic [6:0] bits;
+  logic hole;
   always_comb begin
-    value_fits = 1'b1;
+    bits = 7'd48;
+    hole = 1'b0;
+    case (record[127:120])
+      U_GLOBAL: bits = at == 8'(G_THRESHOLD) ? 7'd17 : at == 8'(G_SIGNED) ? 7'd1 : 7'd48;
+      U_A_WEIGHT, U_B_WEIGHT, U_DENSE2_WEIGHT: bits = 7'(W_W);
+      U_DENSE1_WEIGHT: bits = 7'(CH * W_W);
+      U_A_SETUP, U_B_SETUP: begin
+        hole = at >= 8'd1 && at <= 8'd3;
+        if (at == 8'd0) bits = 7'd11;
+        else if (!at[0]) bits = 7'(ACC_W);
+      end
+      U_POOL_A, U_POOL_B: begin
+        hole = at >= 8'd3 && at < 8'd64;
+        if (at == 8'd0) bits = 7'(RECIP_W);
+        else if (at >= 8'd64) bits = 7'(KEY_W + 1);
+      end
+      U_DENSE1_QUANT: bits = 7'(CH * 11);
+      U_DENSE1_SETUP: if (at != 8'd1) bits = at == 8'd0 ? 7'd5 : 7'd8;
+      U_DENSE2_SETUP: bits = 7'(D2_W);
+      U_TABLE: bits = 7'd18;
+      U_TABLE_SETUP: if (at != 8'd3) bits = at == 8'd0 ? 7'd7 : at == 8'd1 ? 7'd23 : 7'(D2_W);
+      default: ;
+    endcase
+  end
+  // values on which the schedule rests, and kernels
+  logic value_fits;
+  always_comb begin
+    value_fits = (value >> bits) == '0;
     if (record[127:120] == U_GLOBAL)
       case (record[67:64])
         4'd0: value_fits = value <= 64'd2;
         4'd1: value_fits = value >= 64'd1 && value <= 64'(N);
-        4'd2: value_fits = value >= 64'd1 && value <= 64'd256;
+        4'd2: value_fits = value >= 64'd1 && value <= 64'd128;
         4'd3: value_fits = value >= 64'd1 && value <= 64'd64;
         4'd4: value_fits = value >= 64'd22 && value <= 64'd64;
-        4'd8: value_fits = value >= 64'(N) && value >= 64'd12 && value <= 64'd255;
+        4'd8: value_fits = value >= 64'd10 && value <= 64'd255;
         4'd9: value_fits = value >= 64'd1 && value <= 64'd10;
         4'd10: value_fits = value >= 64'd1 && value <= 64'(PASSES);
         default: ;
       endcase
+    if ((record[127:120] == U_A_SETUP || record[127:120] == U_B_SETUP) && at == 8'd0)
+      value_fits = value[63:11] == '0 && value[0] && value[4] && value[3:0] <= 4'd9 &&
+          value[7:4] <= 4'd9;
+    if (record[127:120] == U_TABLE_SETUP && at == 8'd0)
+      value_fits = value[63:7] == '0 && value[1:0] != 2'd3;
   end
 
   // every register on which the schedule rests, and pace for all passes and outputs
-  logic [10:0] given;
-  logic [7:0] pace;
+  localparam int STEPS = N / S;
+  localparam int LIST_BEATS = (N + 16) / 16;
+  logic [GLOBALS:0] given;  // the last: what the scores go through
+  logic [7:0] pace, beats;
   logic [3:0] outputs;
   logic [2:0] passes;
-  wire [8:0] busy = 9'(N) * {6'd0, passes};
-  wire paced = {1'b0, pace} >= busy && pace >= {4'd0, outputs};
+  logic [1:0] form;
+  logic softmax;
+  wire [8:0] busy = 9'(STEPS) * {6'd0, passes};
+  wire paced = {1'b0, pace} >= busy && pace >= {4'd0, outputs} + (softmax ? 8'd5 : 8'd2) &&
+      (passes == 3'd1 || 9'(STEPS) >= {5'd0, outputs}) &&
+      beats <= (form == 2'd0 ? 8'(LIST_BEATS) : form == 2'd1 ? 8'd128 : 8'd64);
 
-  wire [7:0] wrong = addresses == '0 ? E_UNIT : record[87:64] >= addresses ? E_ADDRESS :
+  wire [7:0] wrong = addresses == '0 ? E_UNIT : record[87:64] >= addresses || hole ? E_ADDRESS :
       !value_fits ? E_VALUE : E_NONE;
   wire write = left != 0 && in_image;
   always_ff @(posedge clk_i) begin
@@ -106,7 +149,7 @@ module loader #(
         if (beat_i[31:0] != MAGIC) error_o <= E_MAGIC;
         else if (beat_i[63:32] != VERSION) error_o <= E_VERSION;
         else if (beat_i[95:64] == 0 || beat_i[95:64] > MOST_RECORDS ||
-                 {beat_i[91:64], 4'd0} + 32'd64 > bytes_i || beat_i[159:128] != N) error_o <= E_SIZE;
+                 {beat_i[91:64], 4'd0} + 32'd64 > bytes_i || beat_i[159:128] != N || beat_i[223:192] > F) error_o <= E_SIZE;
       end else begin
         held <= beat_i;
         left <= 3'd4;
@@ -119,10 +162,16 @@ module loader #(
         check <= check ^ folded;
         if (error_o == E_NONE) error_o <= wrong;
         if (record[127:120] == U_GLOBAL) begin
-          for (int i = 0; i < 11; i++) if (record[67:64] == 4'(i)) given[i] <= 1'b1;
+          for (int i = 0; i < GLOBALS; i++) if (record[67:64] == 4'(i)) given[i] <= 1'b1;
+          if (record[67:64] == 4'd0) form <= record[1:0];
+          if (record[67:64] == 4'd2) beats <= record[7:0];
           if (record[67:64] == 4'd8) pace <= record[7:0];
           if (record[67:64] == 4'd9) outputs <= record[3:0];
           if (record[67:64] == 4'd10) passes <= record[2:0];
+        end
+        if (record[127:120] == U_TABLE_SETUP && at == 8'd0) begin
+          given[GLOBALS] <= 1'b1;
+          softmax <= record[1:0] == 2'd2;
         end
       end
     end else if (judge_i && error_o == E_NONE) begin

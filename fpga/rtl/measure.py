@@ -5,6 +5,10 @@ Prints LUTs (logic, LUTRAM and shift registers apart, then together), DSPs, bloc
 flip-flops, and the longest path between registers in LUT levels and in CARRY4, of the whole kernel
 or of one module. yosys does not pack registers into DSPs for this family, so flip-flops are an
 upper bound; carries and LUTs are counted apart because a carry is much faster.
+
+Larger modules (KEPT) are mapped each on its own, once for each set of parameters: all in one
+takes hours. Nothing is optimized across their borders, so LUTs are an upper bound too. The mapped
+netlists are then put together, and paths are followed through all borders.
 """
 
 import argparse
@@ -17,6 +21,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+KEPT = ("adder_tree", "axi_read", "axi_write", "cast_shift", "compress", "conv_end", "conv_gather",
+        "conv_lane", "conv_scatter", "dense_first", "dense_output", "dense_second", "fifo", "loader",
+        "pool", "pool_between", "registers", "score_table", "shift_up", "softmax",
+        "softmax_lane", "sparse_core", "window_input")
 LUT_SITES = {  # LUTs that a memory or shift register takes
     "RAM32X1S": 1, "RAM32X1D": 2, "RAM64X1S": 1, "RAM64X1D": 2, "RAM128X1S": 2, "RAM128X1D": 4,
     "RAM256X1S": 4, "RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8, "SRL16E": 1,
@@ -40,28 +48,52 @@ def flatten_package(folder: Path) -> list[Path]:
         used = [n for n in values if re.search(rf"\b{n}\b", body)] if found else []
         constants = " ".join(f"localparam {n} = {values[n]};" for n in used)
         text = re.sub(r"sparse_pkg::(\w+)", lambda m: values[m[1]], head + constants + body)
+        if source.stem in KEPT:
+            text = re.sub(r"^module", "(* keep_hierarchy *) module", text, flags=re.M)
         files.append(folder / source.name)
         files[-1].write_text(text)
     return files
 
 
-def synthesize(top: str, slots: int, folder: Path) -> dict:
-    """The mapped netlist of a module as yosys writes it."""
+def synthesize(top: str, parameters: dict[str, int], folder: Path) -> tuple[dict, dict]:
+    """The mapped netlists of all modules under `top` as yosys writes them: by module, and the
+    cells of all together."""
     files = " ".join(str(f) for f in flatten_package(folder))
-    netlist = folder / "netlist.json"
-    parameter = f"chparam -set N {slots} {top};" if slots else ""
-    script = (f"read_verilog -sv -DSYNTHESIS {files}; {parameter} "
+    apart, together = folder / "modules.json", folder / "netlist.json"
+    chosen = " ".join(f"-set {name} {value}" for name, value in parameters.items())
+    script = (f"read_verilog -sv -DSYNTHESIS {files}; "
+              f"{f'chparam {chosen} {top};' if chosen else ''} "
               f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -nowidelut -top {top}; "
-              f"opt_clean -purge; write_json {netlist}")
-    done = subprocess.run(["yosys", "-p", script], capture_output=True, text=True, check=False)
-    (folder / "yosys.log").write_text(done.stdout + done.stderr)
+              f"opt_clean -purge; write_json {apart}; setattr -mod -unset keep_hierarchy *; "
+              f"flatten; opt_clean -purge; write_json {together}")
+    done = subprocess.run(["yosys", "-q", "-l", folder / "yosys.log", "-p", script],
+                          capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"yosys ended with status {done.returncode}: "
                  f"{done.stderr.strip() or done.stdout[-2000:]}")
-    for line in done.stdout.splitlines():
+    for line in (folder / "yosys.log").read_text().splitlines():
         if "implicitly declared" in line or "has no driver" in line or "is used but has" in line:
             sys.exit(f"yosys: {line.strip()}")
-    return json.loads(netlist.read_text())["modules"][top]
+    return (json.loads(apart.read_text())["modules"],
+            json.loads(together.read_text())["modules"][top]["cells"])
+
+
+def by_module(modules: dict, top: str) -> dict[str, tuple[int, Counter]]:
+    """Of each kind of kept module: how many there are, and what all of them take themselves."""
+    found: dict[str, tuple[int, Counter]] = {}
+
+    def visit(name: str, times: int) -> None:
+        inner = {n: c for n, c in modules[name]["cells"].items() if c["type"] in modules
+                 and not modules[c["type"]].get("attributes", {}).get("blackbox")}
+        own = resources({n: c for n, c in modules[name]["cells"].items() if n not in inner})
+        kind = re.sub(r"^\$paramod(?:\$\w+)?\\?(\w+).*", r"\1", name).lstrip("\\")
+        count, total = found.get(kind, (0, Counter()))
+        found[kind] = (count + times, total + Counter({k: v * times for k, v in own.items()}))
+        for cell, number in Counter(c["type"] for c in inner.values()).items():
+            visit(cell, times * number)
+
+    visit(top, 1)
+    return found
 
 
 def resources(cells: dict) -> Counter:
@@ -84,6 +116,18 @@ def resources(cells: dict) -> Counter:
         elif kind not in ("INV", "BUFG", "VCC", "GND"):
             sys.exit(f"measure.py: cell {kind} is not in the table")
     return total
+
+
+def luts(total: Counter) -> int:
+    """LUTs of all kinds."""
+    return total["LUT"] + total["LUTRAM"] + total["SRL"]
+
+
+def sentence(total: Counter) -> str:
+    """What is taken, in words."""
+    return (f"LUT {luts(total)} = {total['LUT']} logic + {total['LUTRAM']} LUTRAM + {total['SRL']} "
+            f"SRL; DSP {total['DSP']}; RAMB36 {total['RAMB36']}, RAMB18 {total['RAMB18']}; FF "
+            f"{total['FF']}")
 
 
 def longest(cells: dict) -> tuple[int, int]:
@@ -135,19 +179,30 @@ def main() -> None:
     parser.add_argument("--top", default="sparse_kernel", help="module (default: the whole kernel)")
     parser.add_argument("--slots", type=int, default=20,
                         help="N of the kernel; 0 for modules without it (default 20)")
-    parser.add_argument("--keep", type=Path, help="folder for netlist and log (default: none kept)")
+    parser.add_argument("--at-once", type=int, default=1,
+                        help="slots a cycle, S of the kernel (default 1)")
+    parser.add_argument("--modules", action="store_true", help="a line for each kind of module too")
+    parser.add_argument("--json", action="store_true", help="one line of JSON instead of sentences")
+    parser.add_argument("--keep", type=Path, help="folder for netlists and log (default: none kept)")
     arguments = parser.parse_args()
+    parameters = {"N": arguments.slots} if arguments.slots else {}
+    if arguments.at_once != 1:
+        parameters["S"] = arguments.at_once
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        cells = synthesize(arguments.top, arguments.slots, folder)["cells"]
-        total = resources(cells)
-        levels, carries = longest(cells)
-    together = total["LUT"] + total["LUTRAM"] + total["SRL"]
-    print(f"{arguments.top} N={arguments.slots}: LUT {together} = {total['LUT']} logic + "
-          f"{total['LUTRAM']} LUTRAM + {total['SRL']} SRL; DSP {total['DSP']}; RAMB36 "
-          f"{total['RAMB36']}, RAMB18 {total['RAMB18']}; FF {total['FF']}; longest path "
-          f"{levels} LUT levels, {carries} CARRY4")
+        modules, cells = synthesize(arguments.top, parameters, folder)
+    total = resources(cells)
+    levels, carries = longest(cells)
+    if arguments.json:
+        print(json.dumps({"slots": arguments.slots, "at_once": arguments.at_once,
+                          "lut": luts(total), "levels": levels, "carries": carries, **total}))
+        return
+    if arguments.modules:
+        for kind, (count, own) in sorted(by_module(modules, arguments.top).items()):
+            print(f"{count:4} {kind:14} {sentence(own)}")
+    print(f"{arguments.top} N={arguments.slots} S={arguments.at_once}: {sentence(total)}; "
+          f"longest path {levels} LUT levels, {carries} CARRY4")
 
 
 if __name__ == "__main__":

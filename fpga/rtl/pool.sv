@@ -1,11 +1,12 @@
-// pool: average pooling of the slots of a window, one slot a cycle: the first slot of a place
+// pool: average pooling of the slots of a window, S slots a cycle: the first slot of a place
 // (lowest index) gets the sum of all slots there, saturated in the accumulator's type, times the
 // reciprocal of the area, rounded once; later ones and those of a partial place get 0.
 //
-// start_i with a window, at least N cycles apart; slot p leaves 9 + p cycles later, its place's
-// number 1 + p cycles later.
+// start_i with a window, at least N/S cycles apart; slot p leaves 9 + p/S cycles later, its
+// place's number 1 + p/S cycles later.
 module pool #(
     parameter int N = 20,
+    parameter int S = 1,  // divides N
     parameter int OUT = 27
 ) (
     input logic clk_i,
@@ -19,76 +20,85 @@ module pool #(
     input logic [N*(sparse_pkg::KEY_W+1)-1:0] key_i,
     output logic early_valid_o,
     output logic early_last_o,
-    output logic [sparse_pkg::KEY_W-1:0] early_key_o,
+    output logic [S*sparse_pkg::KEY_W-1:0] early_key_o,
     output logic valid_o,
     output logic first_o,
     output logic last_o,
-    output logic carries_o,  // the first slot of a whole place
-    output logic [sparse_pkg::KEY_W-1:0] key_o,
-    output logic [sparse_pkg::CH*OUT-1:0] x_o
+    output logic [S-1:0] carries_o,  // the first slot of a whole place
+    output logic [S*sparse_pkg::KEY_W-1:0] key_o,
+    output logic [S*sparse_pkg::CH*OUT-1:0] x_o
 );
   import sparse_pkg::*;
   localparam int K = KEY_W + 1;
   localparam int P_W = SUM_W + RECIP_W + 1;
+  localparam int STEPS = N / S;
+  localparam int L_W = $clog2(STEPS + 1);
 
   logic [N*CH*Y_W-1:0] y;
   logic [N*K-1:0] p_key, q_key;
   logic [N-1:0] earlier;
-  logic [$clog2(N+1)-1:0] left;
+  logic [L_W-1:0] left;
   wire run = left != 0;
   always_ff @(posedge clk_i) begin
     if (rst_i) left <= '0;
-    else if (start_i) left <= N[$clog2(N+1)-1:0];
+    else if (start_i) left <= L_W'(STEPS);
     else if (run) left <= left - 1'b1;
     if (start_i) begin
       {y, p_key, q_key} <= {y_i, key_i, key_i};
       earlier <= '0;
     end else begin
-      p_key <= p_key >> K;
-      earlier <= {earlier[N-2:0], 1'b1};
+      p_key <= p_key >> (S * K);
+      earlier <= ~(~earlier << S);
     end
   end
 
-  logic [N-1:0] same;
-  for (genvar q = 0; q < N; q++) begin : g_same
-    assign same[q] = q_key[q*K+:K] == p_key[K-1:0];
+  logic [S*N-1:0] same;
+  logic [S-1:0] carries;
+  for (genvar s = 0; s < S; s++) begin : g_same
+    for (genvar q = 0; q < N; q++) begin : g_q
+      assign same[s*N+q] = q_key[q*K+:K] == p_key[s*K+:K];
+    end
+    wire [N-1:0] lower = ~(~earlier << s);
+    assign carries[s] = run && p_key[s*K+K-1] && (same[s*N+:N] & lower) == '0;
+    assign early_key_o[s*KEY_W+:KEY_W] = p_key[s*K+:KEY_W];
   end
-  wire carries = run && p_key[K-1] && (same & earlier) == '0;
   assign early_valid_o = run;
   assign early_last_o = left == 1;
-  assign early_key_o = p_key[KEY_W-1:0];
 
-  localparam int SIDE = 4 + KEY_W;
+  localparam int SIDE = 3 + S + S * KEY_W;
   localparam int LATENCY = 8;
   logic [(LATENCY+1)*SIDE-1:0] side;
   delay_line #(.W(SIDE), .N(LATENCY)) u_side (
       .clk_i, .rst_i, .q_o(side),
-      .d_i({run, left == N[$clog2(N+1)-1:0], left == 1, carries, p_key[KEY_W-1:0]}));
-  wire carries_end = side[(LATENCY-1)*SIDE+KEY_W];
+      .d_i({run, left == L_W'(STEPS), left == 1, carries, early_key_o}));
+  wire [S-1:0] carries_end = side[(LATENCY-1)*SIDE+S*KEY_W+:S];
   assign {valid_o, first_o, last_o, carries_o, key_o} = side[LATENCY*SIDE+:SIDE];
 
-  for (genvar c = 0; c < CH; c++) begin : g_c
-    logic [N*SUM_W-1:0] term;
-    for (genvar q = 0; q < N; q++) begin : g_q
-      wire [Y_W-1:0] from = y[(q*CH+c)*Y_W+:Y_W];
-      assign term[q*SUM_W+:SUM_W] = same[q] ? {{(SUM_W - Y_W) {from[Y_W-1]}}, from} : '0;
-    end
-    logic [SUM_W-1:0] sum, sat;
-    adder_tree #(.N(N), .W(SUM_W)) u_tree (.clk_i, .x_i(term), .sum_o(sum));
-    logic signed [P_W-1:0] m, p;
-    logic [P_W-POOL_SHIFT-1:0] rounded, rounded_d;
-    logic [OUT-1:0] z;
-    fixed_round #(.IN(P_W), .SHIFT(POOL_SHIFT)) u_round (
-        .y_i(p), .mode_i(type_i[2:0]), .z_o(rounded));
-    fixed_overflow #(.IN(P_W - POOL_SHIFT), .OUT(OUT)) u_overflow (
-        .y_i(rounded_d), .mask_i(type_i[16+:OUT]), .signed_i(type_i[5]), .mode_i(type_i[4:3]),
-        .z_o(z));
-    always_ff @(posedge clk_i) begin
-      sat <= (saturates_i && |(sum & ~sum_mask_i)) ? sum_mask_i : sum;
-      m <= $signed(sat) * $signed({1'b0, recip_i});
-      p <= m;
-      rounded_d <= rounded;
-      x_o[c*OUT+:OUT] <= carries_end ? z : '0;
+  for (genvar s = 0; s < S; s++) begin : g_s
+    for (genvar c = 0; c < CH; c++) begin : g_c
+      logic [N*SUM_W-1:0] term;
+      for (genvar q = 0; q < N; q++) begin : g_q
+        wire [Y_W-1:0] from = y[(q*CH+c)*Y_W+:Y_W];
+        assign term[q*SUM_W+:SUM_W] =
+            same[s*N+q] ? {{(SUM_W - Y_W) {from[Y_W-1]}}, from} : '0;
+      end
+      logic [SUM_W-1:0] sum, sat;
+      adder_tree #(.N(N), .W(SUM_W)) u_tree (.clk_i, .x_i(term), .sum_o(sum));
+      logic signed [P_W-1:0] m, p;
+      logic [P_W-POOL_SHIFT-1:0] rounded, rounded_d;
+      logic [OUT-1:0] z;
+      fixed_round #(.IN(P_W), .SHIFT(POOL_SHIFT)) u_round (
+          .y_i(p), .mode_i(type_i[2:0]), .z_o(rounded));
+      fixed_overflow #(.IN(P_W - POOL_SHIFT), .OUT(OUT)) u_overflow (
+          .y_i(rounded_d), .mask_i(type_i[16+:OUT]), .signed_i(type_i[5]),
+          .mode_i(type_i[4:3]), .z_o(z));
+      always_ff @(posedge clk_i) begin
+        sat <= (saturates_i && |(sum & ~sum_mask_i)) ? sum_mask_i : sum;
+        m <= $signed(sat) * $signed({1'b0, recip_i});
+        p <= m;
+        rounded_d <= rounded;
+        x_o[(s*CH+c)*OUT+:OUT] <= carries_end[s] ? z : '0;
+      end
     end
   end
 endmodule

@@ -1,7 +1,8 @@
 // pool_between: the pool that may lie between the convolutions. Unused, a slot passes through in
 // no time; used, the window is collected, pooled and sent on, its slots at their pooled places.
 module pool_between #(
-    parameter int N = 20
+    parameter int N = 20,
+    parameter int S = 1  // slots a cycle
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -14,40 +15,40 @@ module pool_between #(
     input logic valid_i,
     input logic first_i,
     input logic last_i,
-    input logic [sparse_pkg::PLACE-1:0] row_i,
-    input logic [sparse_pkg::PLACE-1:0] col_i,
-    input logic occupied_i,
-    input logic [sparse_pkg::CH*sparse_pkg::X_W-1:0] x_i,
+    input logic [S*sparse_pkg::PLACE-1:0] row_i,
+    input logic [S*sparse_pkg::PLACE-1:0] col_i,
+    input logic [S-1:0] occupied_i,
+    input logic [S*sparse_pkg::CH*sparse_pkg::X_W-1:0] x_i,
     output logic [N*sparse_pkg::PLACE-1:0] p_row_o,
     output logic [N*sparse_pkg::PLACE-1:0] p_col_o,
     output logic valid_o,
     output logic first_o,
     output logic last_o,
-    output logic [sparse_pkg::PLACE-1:0] row_o,
-    output logic [sparse_pkg::PLACE-1:0] col_o,
-    output logic occupied_o,
-    output logic [sparse_pkg::CH*sparse_pkg::X_W-1:0] x_o
+    output logic [S*sparse_pkg::PLACE-1:0] row_o,
+    output logic [S*sparse_pkg::PLACE-1:0] col_o,
+    output logic [S-1:0] occupied_o,
+    output logic [S*sparse_pkg::CH*sparse_pkg::X_W-1:0] x_o
 );
   import sparse_pkg::*;
   localparam int K = KEY_W + 1;
-  logic [K-1:0] key;
+  logic [S*K-1:0] key;
   logic used, saturates;
   logic [SUM_W-1:0] sum_mask;
   logic [RECIP_W-1:0] recip;
   logic [47:0] types;
-  pool_setup #(.UNIT(U_POOL_A)) u_setup (
+  pool_setup #(.UNIT(U_POOL_A), .S(S)) u_setup (
       .clk_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .row_i, .col_i, .key_o(key),
       .used_o(used), .saturates_o(saturates), .sum_mask_o(sum_mask), .recip_o(recip),
       .type_o(types));
 
   logic valid, last, start;
-  logic [CH*X_W-1:0] x;
-  logic occupied;
+  logic [S*CH*X_W-1:0] x;
+  logic [S-1:0] occupied;
   logic [N*CH*Y_W-1:0] bank;
   logic [N*K-1:0] keys;
   logic [N-1:0] occupieds, occupied_p;
-  logic [CH*Y_W-1:0] wide;
-  for (genvar c = 0; c < CH; c++) begin : g_wide
+  logic [S*CH*Y_W-1:0] wide;
+  for (genvar c = 0; c < S * CH; c++) begin : g_wide
     assign wide[c*Y_W+:Y_W] = {{(Y_W - X_W) {x[c*X_W+X_W-1]}}, x[c*X_W+:X_W]};
   end
   always_ff @(posedge clk_i) begin
@@ -55,16 +56,17 @@ module pool_between #(
     {x, occupied} <= {x_i, occupied_i};
     start <= valid && last && !rst_i;
     if (valid) begin
-      bank <= {wide, bank[N*CH*Y_W-1:CH*Y_W]};
-      keys <= {key, keys[N*K-1:K]};
-      occupieds <= {occupied, occupieds[N-1:1]};
+      bank <= {wide, bank[N*CH*Y_W-1:S*CH*Y_W]};
+      keys <= {key, keys[N*K-1:S*K]};
+      occupieds <= {occupied, occupieds[N-1:S]};
     end
   end
 
-  logic pv, pf, pl, carries, ev, el;
-  logic [KEY_W-1:0] ek, pk;
-  logic [CH*X_W-1:0] px;
-  pool #(.N(N), .OUT(X_W)) u_pool (
+  logic pv, pf, pl, ev, el;
+  logic [S-1:0] carries;
+  logic [S*KEY_W-1:0] ek, pk;
+  logic [S*CH*X_W-1:0] px;
+  pool #(.N(N), .S(S), .OUT(X_W)) u_pool (
       .clk_i, .rst_i, .recip_i(recip), .saturates_i(saturates), .sum_mask_i(sum_mask),
       .type_i(types), .start_i(start), .y_i(bank), .key_i(keys), .early_valid_o(ev),
       .early_last_o(el), .early_key_o(ek), .valid_o(pv), .first_o(pf), .last_o(pl),
@@ -82,7 +84,7 @@ module pool_between #(
   logic [7:0] started;
   always_ff @(posedge clk_i) begin
     started <= rst_i ? '0 : {started[6:0], start};
-    occupied_p <= started[7] ? occupied_held : occupied_p >> 1;
+    occupied_p <= started[7] ? occupied_held : occupied_p >> S;
   end
   logic [N-1:0] occupied_held;
   always_ff @(posedge clk_i) if (start) occupied_held <= occupieds;
@@ -91,8 +93,11 @@ module pool_between #(
     if (used) begin
       {valid_o, first_o, last_o} = {pv, pf, pl};
       {p_row_o, p_col_o} = {p_row, p_col};
-      {row_o, col_o} = {pk[PLACE+:PLACE], pk[PLACE-1:0]};
-      occupied_o = occupied_p[0] && carries;
+      for (int i = 0; i < S; i++) begin
+        row_o[i*PLACE+:PLACE] = pk[i*KEY_W+PLACE+:PLACE];
+        col_o[i*PLACE+:PLACE] = pk[i*KEY_W+:PLACE];
+      end
+      occupied_o = occupied_p[S-1:0] & carries;
       x_o = px;
     end else begin
       {valid_o, first_o, last_o} = {valid_i, first_i, last_i};

@@ -1,8 +1,9 @@
 // registers: the AXI4-Lite port of the kernel, ap_ctrl_chain.
 //     0x00 control  [0] start [1] done [2] idle [3] ready [4] continue
 //     0x10 windows (64 bits)   0x1c results (64 bits)   0x28 number of windows   0x30 tag
-//     0x38 image (64 bits)     0x44 bytes of the image: written, the image is loaded at the next
-//                              start; until then the loaded one stays
+//     0x38 image (64 bits)     0x44 bytes of the image; 0: the loaded one stays
+//     0x48 name of the image: any number; a start loads the image whose name is not the loaded
+//          one's. A host writes all of its arguments at each start, and costs no loading
 //     0x4c error (read only): sparse_pkg, E_*   0x50 cycles of the last run (read only)
 // A read or a write at a time; addresses that are not listed read 0 and write nothing.
 module registers (
@@ -37,8 +38,7 @@ module registers (
     output logic [31:0] tag_o,
     output logic [63:0] image_o,
     output logic [31:0] image_bytes_o,
-    output logic new_image_o,  // written since the last load
-    input logic loaded_i
+    output logic [31:0] image_name_o
 );
   logic done, have_address, have_data;
   logic [11:0] address;
@@ -56,8 +56,7 @@ module registers (
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       {have_address, have_data, s_axi_bvalid_o, s_axi_rvalid_o, start_o, done} <= '0;
-      new_image_o <= 1'b0;
-      {windows_o, results_o, n_windows_o, tag_o, image_o, image_bytes_o} <= '0;
+      {windows_o, results_o, n_windows_o, tag_o, image_o, image_bytes_o, image_name_o} <= '0;
     end else begin
       if (s_axi_awvalid_i && s_axi_awready_o) {have_address, address} <= {1'b1, s_axi_awaddr_i};
       if (s_axi_wvalid_i && s_axi_wready_o)
@@ -81,10 +80,9 @@ module registers (
           12'h038: image_o[31:0] <= data;
           12'h03c: image_o[63:32] <= data;
           12'h044: image_bytes_o <= data;
+          12'h048: image_name_o <= data;
           default: ;
         endcase
-      if (write && whole && address == 12'h044) new_image_o <= 1'b1;
-      else if (loaded_i) new_image_o <= 1'b0;
 
       if (s_axi_arvalid_i && s_axi_arready_o) begin
         s_axi_rvalid_o <= 1'b1;
@@ -99,6 +97,7 @@ module registers (
           12'h038: s_axi_rdata_o <= image_o[31:0];
           12'h03c: s_axi_rdata_o <= image_o[63:32];
           12'h044: s_axi_rdata_o <= image_bytes_o;
+          12'h048: s_axi_rdata_o <= image_name_o;
           12'h04c: s_axi_rdata_o <= {24'd0, error_i};
           12'h050: s_axi_rdata_o <= cycles_i;
           default: s_axi_rdata_o <= '0;

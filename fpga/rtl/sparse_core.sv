@@ -2,11 +2,13 @@
 // window is taken, its scores come a fixed number of cycles later, whatever the data.
 //
 //     beats --> window_input --> conv_gather --> pool_between --> conv_scatter --> pool -->
-//               N pixels         a slot a cycle  (if used)        a slot a cycle   a place a cycle
+//               N pixels         S slots a cycle (if used)        S slots a cycle  S places
 //           --> dense_first --> dense_second --> score_table --> scores
-//               a place a cycle  an output a cycle
+//               S places a cycle an output a cycle
 module sparse_core #(
-    parameter int N = 20
+    parameter int N = 20,
+    parameter int S = 1,  // slots a cycle: 1, or 2 where N is even
+    parameter int F = sparse_pkg::CH  // filters of the first convolution
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -30,7 +32,7 @@ module sparse_core #(
 
   // ---- global registers ----
   logic [1:0] form;
-  logic [4:0] slots;
+  logic [$clog2(N+1)-1:0] slots;
   logic [6:0] last_lanes, width;
   logic [16:0] threshold;
   logic is_signed;
@@ -41,7 +43,7 @@ module sparse_core #(
     if (cfg_we_i && cfg_unit_i == U_GLOBAL) begin
       case (cfg_addr_i[3:0])
         4'd0: form <= cfg_data_i[1:0];
-        4'd1: slots <= cfg_data_i[4:0];
+        4'd1: slots <= cfg_data_i[$clog2(N+1)-1:0];
         4'd2: beats_o <= cfg_data_i[8:0];
         4'd3: last_lanes <= cfg_data_i[6:0];
         4'd4: width <= cfg_data_i[6:0];
@@ -67,32 +69,34 @@ module sparse_core #(
       .occupied_o(in_occupied), .x_o(in_x));
 
   logic [N*PLACE-1:0] a_p_row, a_p_col;
-  logic a_valid, a_first, a_last, a_occupied;
-  logic [PLACE-1:0] a_row, a_col;
-  logic [CH*X_W-1:0] a_x;
-  conv_gather #(.N(N)) u_conv_a (
+  logic a_valid, a_first, a_last;
+  logic [S-1:0] a_occupied;
+  logic [S*PLACE-1:0] a_row, a_col;
+  logic [S*CH*X_W-1:0] a_x;
+  conv_gather #(.N(N), .S(S), .F(F)) u_conv_a (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .start_i(start),
       .row_i(in_row), .col_i(in_col), .occupied_i(in_occupied), .x_i(in_x), .p_row_o(a_p_row),
       .p_col_o(a_p_col), .valid_o(a_valid), .first_o(a_first), .last_o(a_last), .row_o(a_row),
       .col_o(a_col), .occupied_o(a_occupied), .x_o(a_x));
 
   logic [N*PLACE-1:0] m_p_row, m_p_col;
-  logic m_valid, m_first, m_last, m_occupied;
-  logic [PLACE-1:0] m_row, m_col;
-  logic [CH*X_W-1:0] m_x;
-  pool_between #(.N(N)) u_pool_a (
+  logic m_valid, m_first, m_last;
+  logic [S-1:0] m_occupied;
+  logic [S*PLACE-1:0] m_row, m_col;
+  logic [S*CH*X_W-1:0] m_x;
+  pool_between #(.N(N), .S(S)) u_pool_a (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .p_row_i(a_p_row),
       .p_col_i(a_p_col), .valid_i(a_valid), .first_i(a_first), .last_i(a_last), .row_i(a_row),
       .col_i(a_col), .occupied_i(a_occupied), .x_i(a_x), .p_row_o(m_p_row), .p_col_o(m_p_col),
       .valid_o(m_valid), .first_o(m_first), .last_o(m_last), .row_o(m_row), .col_o(m_col),
       .occupied_o(m_occupied), .x_o(m_x));
 
-  logic [KEY_W:0] key;
+  logic [S*(KEY_W+1)-1:0] key;
   logic used_unused, saturates;
   logic [SUM_W-1:0] sum_mask;
   logic [RECIP_W-1:0] recip;
   logic [47:0] pool_type;
-  pool_setup #(.UNIT(U_POOL_B)) u_pool_b_setup (
+  pool_setup #(.UNIT(U_POOL_B), .S(S)) u_pool_b_setup (
       .clk_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .row_i(m_row), .col_i(m_col),
       .key_o(key), .used_o(used_unused), .saturates_o(saturates), .sum_mask_o(sum_mask),
       .recip_o(recip), .type_o(pool_type));
@@ -100,16 +104,17 @@ module sparse_core #(
   logic b_valid;
   logic [N*CH*Y_W-1:0] b_y;
   logic [N*(KEY_W+1)-1:0] b_key;
-  conv_scatter #(.N(N)) u_conv_b (
+  conv_scatter #(.N(N), .S(S)) u_conv_b (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .valid_i(m_valid),
       .first_i(m_first), .last_i(m_last), .p_row_i(m_p_row), .p_col_i(m_p_col), .row_i(m_row),
       .col_i(m_col), .occupied_i(m_occupied), .x_i(m_x), .key_i(key), .valid_o(b_valid),
       .y_o(b_y), .key_o(b_key));
 
-  logic early_valid, early_last, p_valid, p_first, p_last, p_carries;
-  logic [KEY_W-1:0] early_key, p_key;
-  logic [CH*SUM_W-1:0] p_x;
-  pool #(.N(N), .OUT(SUM_W)) u_pool_b (
+  logic early_valid, early_last, p_valid, p_first, p_last;
+  logic [S-1:0] p_carries;
+  logic [S*KEY_W-1:0] early_key, p_key;
+  logic [S*CH*SUM_W-1:0] p_x;
+  pool #(.N(N), .S(S), .OUT(SUM_W)) u_pool_b (
       .clk_i, .rst_i, .recip_i(recip), .saturates_i(saturates), .sum_mask_i(sum_mask),
       .type_i(pool_type), .start_i(b_valid), .y_i(b_y), .key_i(b_key),
       .early_valid_o(early_valid), .early_last_o(early_last), .early_key_o(early_key),
@@ -119,7 +124,7 @@ module sparse_core #(
   logic d1_soon, d1_valid, d1_last;
   logic [1:0] d1_pass;
   logic [OUTPUTS*X_W-1:0] d1_x;
-  dense_first #(.N(N)) u_dense1 (
+  dense_first #(.N(N), .S(S)) u_dense1 (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .passes_i(passes),
       .early_valid_i(early_valid), .early_last_i(early_last), .early_key_i(early_key), .x_i(p_x),
       .soon_o(d1_soon), .pass_o(d1_pass), .valid_o(d1_valid), .last_o(d1_last), .x_o(d1_x));

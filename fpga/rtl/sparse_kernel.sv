@@ -1,14 +1,17 @@
 // sparse_kernel: the kernel as a card has it: registers, two memory ports, core. Weights and
-// tables come from an image in memory (sparse-rtl makes it), at the first start and whenever a
-// new one has been written to the registers; another network needs no other bitstream.
+// tables come from an image in memory (sparse-rtl makes it), at the first start and whenever the
+// registers name another one; another network needs no other bitstream.
 //
 //     idle --start--> [header --> load -->] run --> done --> idle
 //                          \________ error _________^
 //
 // A start always ends: with an error code instead of results if the image is not one, an address
-// is not aligned or the memory answers with an error. After a bad image there is none.
+// is not aligned or the memory answers with an error. After a bad image there is none. Should
+// scores never come although no memory is waited for, a run ends with E_LOST.
 module sparse_kernel #(
-    parameter int N = 20
+    parameter int N = 20,  // slots: 8 .. 63
+    parameter int S = 1,  // slots a cycle: 1, or 2 where N is even
+    parameter int F = sparse_pkg::CH  // filters of the first convolution: 1 .. 3
 ) (
     input logic clk_i,
     input logic rst_ni,
@@ -59,9 +62,9 @@ module sparse_kernel #(
   } state_t;
   state_t state;
 
-  logic start, ready, done, new_image, loaded;
+  logic start, ready, done;
   logic [63:0] windows, results, image;
-  logic [31:0] n_windows, tag, image_bytes, cycles;
+  logic [31:0] n_windows, tag, image_bytes, image_name, loaded_name, cycles;
   logic [7:0] error;
   registers u_registers (
       .clk_i, .rst_i(rst), .s_axi_awvalid_i, .s_axi_awready_o, .s_axi_awaddr_i, .s_axi_wvalid_i,
@@ -70,7 +73,7 @@ module sparse_kernel #(
       .s_axi_rready_i, .s_axi_rdata_o, .s_axi_rresp_o, .start_o(start), .ready_i(ready),
       .done_i(done), .idle_i(state == IDLE && !start), .error_i(error), .cycles_i(cycles),
       .windows_o(windows), .results_o(results), .n_windows_o(n_windows), .tag_o(tag),
-      .image_o(image), .image_bytes_o(image_bytes), .new_image_o(new_image), .loaded_i(loaded));
+      .image_o(image), .image_bytes_o(image_bytes), .image_name_o(image_name));
 
   // ---- memory in: to the loader or to the core ----
   logic read_start, read_busy, read_failed, read_valid, read_ready;
@@ -91,34 +94,35 @@ module sparse_kernel #(
   logic [31:0] records;
   logic [7:0] load_error;
   wire loading = state == HEADER || state == LOAD;
-  loader #(.N(N)) u_loader (
+  loader #(.N(N), .S(S), .F(F)) u_loader (
       .clk_i, .rst_i(rst), .clear_i(load_clear), .header_i(state == HEADER),
       .valid_i(read_valid && loading), .ready_o(load_ready), .beat_i(beat), .bytes_i(image_bytes),
       .records_o(records), .idle_o(load_idle), .judge_i(state == LOAD_END), .error_o(load_error),
       .cfg_we_o(cfg_we), .cfg_unit_o(cfg_unit), .cfg_addr_o(cfg_addr), .cfg_data_o(cfg_data));
 
-  logic core_ready, ended, counted, score_valid, room;
+  logic core_ready, ended, counted, score_valid, room, lost;
   logic [31:0] active;
   logic [OUT_W-1:0] score;
   logic [8:0] beats;
   logic [3:0] outputs;
-  sparse_core #(.N(N)) u_core (
-      .clk_i, .rst_i(rst), .cfg_we_i(cfg_we), .cfg_unit_i(cfg_unit), .cfg_addr_i(cfg_addr),
-      .cfg_data_i(cfg_data), .room_i(room), .valid_i(read_valid && state == RUN),
+  // what an ended run has left half done is forgotten
+  sparse_core #(.N(N), .S(S), .F(F)) u_core (
+      .clk_i, .rst_i(rst || state == CHECK), .cfg_we_i(cfg_we), .cfg_unit_i(cfg_unit), .cfg_addr_i(cfg_addr),
+      .cfg_data_i(cfg_data), .room_i(room), .valid_i(read_valid && state == RUN && !lost),
       .ready_o(core_ready), .beat_i(beat), .ended_o(ended), .counted_o(counted),
       .active_o(active), .score_valid_o(score_valid), .score_o(score), .beats_o(beats),
       .outputs_o(outputs));
-  assign read_ready = loading ? load_ready : state == RUN ? core_ready : 1'b0;
+  assign read_ready = loading ? load_ready : state == RUN ? core_ready || lost : 1'b0;
 
   // ---- results: tag and number active as soon as they are known, scores later; each word
   //      has its own address, so that their order is free ----
   logic head_empty, head_full, head_take, score_empty, score_full, score_take;
   logic [31:0] head_active, score_word;
   fifo #(.W(32), .DEPTH(2 * IN_FLIGHT)) u_heads (
-      .clk_i, .rst_i(rst), .put_i(counted), .data_i(active), .take_i(head_take),
+      .clk_i, .rst_i(rst || state == CHECK), .put_i(counted), .data_i(active), .take_i(head_take),
       .data_o(head_active), .empty_o(head_empty), .full_o(head_full));
   fifo #(.W(32), .DEPTH(16 * IN_FLIGHT)) u_scores (
-      .clk_i, .rst_i(rst), .put_i(score_valid), .data_i(score), .take_i(score_take),
+      .clk_i, .rst_i(rst || state == CHECK), .put_i(score_valid), .data_i(score), .take_i(score_take),
       .data_o(score_word), .empty_o(score_empty), .full_o(score_full));
 
   logic write_valid, write_ready, write_busy, write_failed;
@@ -135,12 +139,15 @@ module sparse_kernel #(
       .m_axi_awaddr_o, .m_axi_wvalid_o, .m_axi_wready_i, .m_axi_wdata_o, .m_axi_bvalid_i,
       .m_axi_bready_o, .m_axi_bresp_i);
   wire score_ends = score_j + 4'd1 == outputs;
-  assign write_valid = !score_empty || !head_empty;
-  assign write_address = !score_empty ? score_at : head_second ? head_at + 64'd4 : head_at;
-  assign write_data = !score_empty ? score_word : head_second ? head_active : head_tag;
-  assign score_take = !score_empty && write_ready;
-  assign head_take = score_empty && !head_empty && head_second && write_ready;
-  wire head_first = score_empty && !head_empty && !head_second && write_ready;
+  // nothing is ever written behind the last result
+  wire give_score = !score_empty && scores_left != 0;
+  wire give_head = !give_score && !head_empty && heads_left != 0;
+  assign write_valid = give_score || give_head;
+  assign write_address = give_score ? score_at : head_second ? head_at + 64'd4 : head_at;
+  assign write_data = give_score ? score_word : head_second ? head_active : head_tag;
+  assign score_take = give_score && write_ready;
+  assign head_take = give_head && head_second && write_ready;
+  wire head_first = give_head && !head_second && write_ready;
   // windows whose scores are not yet with the writer, windows whose head is not: that of a list
   // may be written before its last beat has come, so it is signed
   assign room = flying < 6'(IN_FLIGHT) && $signed(headless) < 6'sd16;
@@ -173,12 +180,23 @@ module sparse_kernel #(
     end
   end
 
+  // ---- a run that goes on no more, though no memory is waited for ----
+  logic [10:0] still;
+  wire stuck = state == RUN ? read_valid && !core_ready && !write_valid && !write_busy :
+      state == DRAIN && !write_valid && !write_busy;
+  always_ff @(posedge clk_i) begin
+    still <= stuck ? still + 11'd1 : '0;
+    if (rst || state == CHECK) lost <= 1'b0;
+    else if (state == RUN && still[10]) lost <= 1'b1;
+  end
+
   // ---- the sequence ----
   logic has_model;
   logic [1:0] wait_count;
-  assign ready = state == IDLE && start;
+  // the registers are looked at all through a run, so a next one may be written only then
+  assign ready = state == FINISH;
   assign done = state == FINISH;
-  assign loaded = state == HEADER && read_start;
+  wire new_image = image_bytes != 0 && (!has_model || image_name != loaded_name);
   assign load_clear = state == CHECK;
   always_ff @(posedge clk_i) begin
     read_start <= 1'b0;
@@ -234,6 +252,7 @@ module sparse_kernel #(
             state <= FINISH;
           end else begin
             has_model <= 1'b1;
+            loaded_name <= image_name;
             state <= COUNT;
           end
         end
@@ -250,9 +269,10 @@ module sparse_kernel #(
         end
         RUN: if (!read_busy && !read_start) state <= DRAIN;
         DRAIN:
-        if (heads_left == 0 && scores_left == 0 && !write_busy) begin
+        if ((heads_left == 0 && scores_left == 0 && !write_busy) || still[10]) begin
           state <= FINISH;
           if (read_failed || write_failed) error <= E_BUS;
+          else if (heads_left != 0 || scores_left != 0) error <= E_LOST;
         end
         FINISH: state <= IDLE;
         default: state <= IDLE;

@@ -73,4 +73,5 @@ package sparse_pkg;
   localparam bit [7:0] E_CHECK = 8;
   localparam bit [7:0] E_ALIGN = 9;
   localparam bit [7:0] E_BUS = 10;
+  localparam bit [7:0] E_LOST = 11;  // scores that never came: the kernel's own fault
 endpackage

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_DEFAULT = 20, SLOTS_MIN = 8, SLOTS_MAX = 31 };
+enum { SLOTS_DEFAULT = 20, SLOTS_MIN = 8, SLOTS_MAX = 63 };
 
 static const char help[] =
     "usage: sparse-rtl [OPTION]... MODEL -o IMAGE\n"
@@ -18,26 +18,29 @@ static const char help[] =
     "\n"
     "  -o, --output FILE   the image\n"
     "      --form FORM     how windows come: list (active pixels, the default) or image\n"
-    "      --slots N       slots that the kernel was built with, 8 .. 31 (default 20)\n"
+    "      --slots N       slots that the kernel was built with, 8 .. 63 (default 20)\n"
+    "      --at-once S     slots a cycle that it was built with, 1 or 2 (default 1)\n"
+    "      --filters F     filters of its first convolution, 1 .. 3 (default 3)\n"
     "  -h, --help          this text\n"
     "\n"
     "sparse-rtl neutrino.model.h5 -o neutrino.rtl\n";
 
 struct options {
     const char *model, *output;
-    uint32_t slots;
+    struct rtl_build build;
     bool image_form;
 };
 
-static bool parse_slots(const char *text, uint32_t *slots, struct error *err)
+static bool parse_number(const char *option, const char *text, uint32_t least, uint32_t most,
+                         uint32_t *number, struct error *err)
 {
     char *end;
     errno = 0;
     long n = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || n < SLOTS_MIN || n > SLOTS_MAX)
-        return error_set(err, ERROR_CONFIG, "--slots = %s: must be %d .. %d", text, SLOTS_MIN,
-                         SLOTS_MAX);
-    *slots = (uint32_t)n;
+    if (errno != 0 || end == text || *end != '\0' || n < (long)least || n > (long)most)
+        return error_set(err, ERROR_CONFIG, "--%s = %s: must be %u .. %u", option, text, least,
+                         most);
+    *number = (uint32_t)n;
     return true;
 }
 
@@ -53,6 +56,8 @@ static bool parse_options(int argc, char **argv, struct options *o, struct error
     static const struct option option[] = {{"output", required_argument, NULL, 'o'},
                                            {"form", required_argument, NULL, 'f'},
                                            {"slots", required_argument, NULL, 'n'},
+                                           {"at-once", required_argument, NULL, 's'},
+                                           {"filters", required_argument, NULL, 'k'},
                                            {"help", no_argument, NULL, 'h'},
                                            {0}};
     for (int c; (c = getopt_long(argc, argv, "o:h", option, NULL)) != -1;) {
@@ -65,7 +70,11 @@ static bool parse_options(int argc, char **argv, struct options *o, struct error
         else if (c == 'f')
             good = parse_form(optarg, &o->image_form, err);
         else if (c == 'n')
-            good = parse_slots(optarg, &o->slots, err);
+            good = parse_number("slots", optarg, SLOTS_MIN, SLOTS_MAX, &o->build.slots, err);
+        else if (c == 's')
+            good = parse_number("at-once", optarg, 1, 2, &o->build.at_once, err);
+        else if (c == 'k')
+            good = parse_number("filters", optarg, 1, RTL_CHANNELS, &o->build.filters, err);
         else
             good = error_set(err, ERROR_CONFIG,
                              "%s: no such option, or without its value; see "
@@ -78,7 +87,9 @@ static bool parse_options(int argc, char **argv, struct options *o, struct error
         return error_set(err, ERROR_CONFIG,
                          "needs a model file and -o IMAGE; see sparse-rtl --help");
     o->model = argv[optind];
-    return true;
+    return o->build.slots % o->build.at_once == 0 ||
+           error_set(err, ERROR_CONFIG, "--slots = %u: must be even with --at-once 2",
+                     o->build.slots);
 }
 
 static bool write_file(const char *path, const uint8_t *data, size_t bytes, struct error *err)
@@ -96,14 +107,14 @@ static bool build(const struct options *o, const struct model *m, struct error *
     struct image_facts facts;
     size_t bytes = 0;
     image_init(&im);
-    bool good = compile_model(m, o->slots, o->image_form, &im, &facts, err);
-    uint8_t *block = good ? image_finish(&im, o->slots, &facts, &bytes) : NULL;
+    bool good = compile_model(m, &o->build, o->image_form, &im, &facts, err);
+    uint8_t *block = good ? image_finish(&im, o->build.slots, &facts, &bytes) : NULL;
     if (good && block == NULL)
         good = error_set(err, ERROR_SYSTEM, "%s: no memory for an image", m->path);
     good = good && write_file(o->output, block, bytes, err);
     if (good)
         (void)printf("%s: %s, %s of %u bytes, %u records, for %u slots\n", o->output, m->name,
-                     o->image_form ? "images" : "lists", facts.window_bytes, im.n, o->slots);
+                     o->image_form ? "images" : "lists", facts.window_bytes, im.n, o->build.slots);
     free(block);
     image_fini(&im);
     return good;
@@ -112,7 +123,7 @@ static bool build(const struct options *o, const struct model *m, struct error *
 int main(int argc, char **argv)
 {
     struct error err = {0};
-    struct options o = {.slots = SLOTS_DEFAULT};
+    struct options o = {.build = {SLOTS_DEFAULT, 1, RTL_CHANNELS}};
     struct model *m = NULL;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     opterr = 0;

@@ -75,10 +75,11 @@ static bool take(struct stages *s, const struct layer *l, struct error *err)
     }
 }
 
-bool stages_find(struct stages *s, const struct model *m, uint32_t slots, struct error *err)
+bool stages_find(struct stages *s, const struct model *m, const struct rtl_build *build,
+                 struct error *err)
 {
     s->model = m;
-    s->slots = slots;
+    s->build = *build;
     for (uint32_t i = 0; i < m->n_layers; i++) {
         if (!take(s, &m->layer[i], err))
             return false;
@@ -171,9 +172,9 @@ static bool check_window(const struct stages *s, bool image_form, struct error *
                              m->width, RTL_MIN_WIDTH);
     if (bits > 16)
         return stages_refuse(s, l, err, "a pixel has %d bits, the kernel takes 16", bits);
-    if (l->n_max_pixels > s->slots)
+    if (l->n_max_pixels > s->build.slots)
         return stages_refuse(s, l, err, "n_max_pixels = %u, this kernel has %u slots",
-                             l->n_max_pixels, s->slots);
+                             l->n_max_pixels, s->build.slots);
     return true;
 }
 

@@ -10,7 +10,7 @@ enum { STAGE_A, STAGE_B, STAGE_CONVS };
 
 struct stages {
     const struct model *model;
-    uint32_t slots; /* N of the kernel */
+    struct rtl_build build;
     const struct layer *conv[STAGE_CONVS];
     const struct layer *pool[STAGE_CONVS]; /* behind it; NULL: none */
     const struct layer *flatten;
@@ -24,7 +24,8 @@ struct stages {
 };
 
 /* Finds the stages. False: a layer that the kernel has not, or not there. */
-bool stages_find(struct stages *s, const struct model *m, uint32_t slots, struct error *err);
+bool stages_find(struct stages *s, const struct model *m, const struct rtl_build *build,
+                 struct error *err);
 
 /* Each writes one stage and the cast behind it, and leaves the features of the next one. */
 bool stages_input(struct stages *s, bool image_form, struct image *im, struct error *err);

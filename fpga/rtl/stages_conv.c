@@ -53,6 +53,9 @@ static bool check_shape(const struct stages *s, int stage, struct error *err)
                              "%u channels and %u filters; the kernel takes 1 channel, or in the "
                              "second convolution 1 filter",
                              l->in.channels, l->out.channels);
+    if (stage == STAGE_A && l->out.channels > s->build.filters)
+        return stages_refuse(s, l, err, "%u filters, this kernel was built with %u here",
+                             l->out.channels, s->build.filters);
     return true;
 }
 
@@ -233,7 +236,7 @@ static bool put_pool(struct stages *s, int stage, struct cast_chain *x, int bits
     const struct layer *l = s->pool[stage];
     const struct fixed_type *t = &l->accum_t;
     uint32_t area = l->pool_h * l->pool_w;
-    int64_t n = area < s->slots ? area : s->slots;
+    int64_t n = area < s->build.slots ? area : s->build.slots;
     int64_t low = 0;
     int64_t high = 0;
     for (uint32_t c = 0; c < l->in.channels; c++) {

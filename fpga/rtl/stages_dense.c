@@ -195,6 +195,11 @@ bool stages_dense(struct stages *s, struct image *im, struct error *err)
     if (s->dense[1]->out.channels > RTL_OUTPUTS)
         return stages_refuse(s, s->dense[1], err, "%u outputs, at most %d fit",
                              s->dense[1]->out.channels, RTL_OUTPUTS);
+    uint32_t steps = s->build.slots / s->build.at_once;
+    if (s->passes > 1 && s->dense[1]->out.channels > steps)
+        return stages_refuse(s, s->dense[1], err,
+                             "%u outputs; this kernel's passes have %u cycles, one for each",
+                             s->dense[1]->out.channels, steps);
     for (uint32_t p = 0; p < RTL_PASSES; p++)
         image_put(im, UNIT_DENSE1_SETUP, 2 + p, p < s->passes ? p * places : 0);
     image_put(im, UNIT_GLOBAL, GLOBAL_PASSES, s->passes);

@@ -14,7 +14,7 @@ module window_input #(
     input logic clk_i,
     input logic rst_i,
     input logic [1:0] form_i,  // 0 list, 1 image of 16 bits, 2 of 8 bits
-    input logic [4:0] slots_i,
+    input logic [$clog2(N+1)-1:0] slots_i,
     input logic [8:0] beats_i,
     input logic [6:0] last_lanes_i,
     input logic [6:0] width_i,
@@ -36,6 +36,8 @@ module window_input #(
     output logic [N*sparse_pkg::X_W-1:0] x_o  // 2 cycles after start_o
 );
   import sparse_pkg::*;
+  localparam int C_W = $clog2(N + 1);  // number of slots
+  localparam int MOST = 2 ** C_W - 1;
   localparam int V_W = 17;
   localparam int E_W = 1 + 6 + V_W;  // {valid, lane, value}
 
@@ -95,26 +97,26 @@ module window_input #(
   end
 
   // ---- image: slots taken before this beat (b[4]: counts are here; b[6]: pixels are) ----
-  logic [5:0] taken;
+  logic [C_W-1:0] taken;
   logic [31:0] total;
-  logic [4:0] base0, base1, base0_d, base1_d;
-  wire [5:0] begun = b4[1] ? 6'd0 : taken;
-  wire [6:0] one = {1'b0, begun} + {1'b0, count[5:0]};
-  wire [6:0] two = one + {1'b0, count[11:6]};
+  logic [C_W-1:0] base0, base1, base0_d, base1_d;
+  wire [C_W-1:0] begun = b4[1] ? '0 : taken;
+  wire [7:0] one = 8'(begun) + {2'b0, count[5:0]};
+  wire [7:0] two = one + {2'b0, count[11:6]};
   wire [31:0] here = {25'd0, {1'b0, count[5:0]} + {1'b0, count[11:6]}};
   always_ff @(posedge clk_i) begin
     if (b4[2]) begin
-      taken <= two > 7'd31 ? 6'd31 : two[5:0];
+      taken <= two > 8'(MOST) ? C_W'(MOST) : two[C_W-1:0];
       total <= (b4[1] ? 32'd0 : total) + here;
     end
-    base0 <= begun[4:0];
-    base1 <= one > 7'd31 ? 5'd31 : one[4:0];
+    base0 <= begun;
+    base1 <= one > 8'(MOST) ? C_W'(MOST) : one[C_W-1:0];
     {base0_d, base1_d} <= {base0, base1};
   end
   logic [2*N*E_W-1:0] moved;
-  shift_up #(.N(N), .W(E_W)) u_up0 (
+  shift_up #(.N(N), .W(E_W), .B(C_W)) u_up0 (
       .clk_i, .x_i(entry[0+:N*E_W]), .by_i(base0_d), .y_o(moved[0+:N*E_W]));
-  shift_up #(.N(N), .W(E_W)) u_up1 (
+  shift_up #(.N(N), .W(E_W), .B(C_W)) u_up1 (
       .clk_i, .x_i(entry[N*E_W+:N*E_W]), .by_i(base1_d), .y_o(moved[N*E_W+:N*E_W]));
   wire [N*E_W-1:0] fresh = moved[0+:N*E_W] | moved[N*E_W+:N*E_W];
 
@@ -142,18 +144,18 @@ module window_input #(
   logic [N-1:0] used;
   logic list_start;
   wire [31:0] list_count = beat_i[31:0];
-  logic [4:0] list_used;
-  wire [4:0] listed = beat == 0 ? (list_count > {27'd0, slots_i} ? slots_i : list_count[4:0]) : list_used;
+  logic [C_W-1:0] list_used;
+  wire [C_W-1:0] listed = beat != 0 ? list_used : list_count > 32'(slots_i) ? slots_i : list_count[C_W-1:0];
   for (genvar j = 0; j < N; j++) begin : g_slot
     localparam int BEAT = (j + 1) / 16;
     localparam int WORD = (j + 1) % 16;
     wire [31:0] pixel = beat_i[WORD*32+:32];
     wire [E_W-1:0] e = fresh[j*E_W+:E_W];
-    wire written = b8[2] && e[E_W-1] && 5'(j) < slots_i;
+    wire written = b8[2] && e[E_W-1] && C_W'(j) < slots_i;
     always_ff @(posedge clk_i) begin
       if (list) begin
         if (take && (beat == 9'(BEAT) || beat == 0)) begin
-          used[j] <= beat == 9'(BEAT) && 5'(j) < listed;
+          used[j] <= beat == 9'(BEAT) && C_W'(j) < listed;
           slot[j*S_W+:S_W] <= {signed_i & pixel[31], pixel[31:16], 1'b0, pixel[13:8], pixel[5:0], 6'd0};
         end
       end else if (b8[2]) begin

@@ -6,6 +6,7 @@
 #include "data/monitor.h"
 #include "model/model_set.h"
 #include "pipeline/pipeline.h"
+#include "service/guard.h"
 #include "service/service.h"
 
 #include <argp.h>
@@ -155,8 +156,15 @@ static int run(const struct settings *settings, const struct geometry *g,
 
     heap_keep_freed();
     void *context = zmq_ctx_new();
+    struct guard *guard = guard_start(settings, monitor, context, &err);
+    if (guard == NULL) {
+        zmq_ctx_term(context);
+        return fail(&err);
+    }
+    settings->readout.doors = settings->output.doors = settings->service.doors = guard_doors(guard);
     struct pipeline *p = pipeline_create(settings, g, models, context, monitor, &err);
     if (p == NULL) {
+        guard_stop(&guard);
         zmq_ctx_term(context);
         return fail(&err);
     }
@@ -164,6 +172,7 @@ static int run(const struct settings *settings, const struct geometry *g,
     struct service *service = service_start(&settings->service, monitor, info, context, &err);
     if (service == NULL) {
         pipeline_destroy(&p);
+        guard_stop(&guard);
         zmq_ctx_term(context);
         return fail(&err);
     }
@@ -185,6 +194,7 @@ static int run(const struct settings *settings, const struct geometry *g,
     }
     service_stop(&service);
     pipeline_destroy(&p);
+    guard_stop(&guard);
     zmq_ctx_term(context);
     return report(monitor) ? 0 : 1;
 }

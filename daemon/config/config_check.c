@@ -82,10 +82,46 @@ static void check_hot(const struct hot_settings *hot, const struct config_places
             hot->release, hot->hits);
 }
 
+/* A socket that the network can reach has keys, or the configuration says that it has
+ * none: nobody opens one without having thought of it. */
+static void check_door(const struct settings *s, enum door door, const char *key,
+                       const char *endpoint, const struct config_places *places,
+                       struct config_report *report)
+{
+    bool locked = s->security.secret_key[0] != '\0', named = s->security.plain >> door & 1;
+    if (!locked && !named && !door_is_local(endpoint))
+        config_report_add(report, place_of(places, key, 0),
+                          "%s: \"%s\" can be reached from the network and asks for no key: give "
+                          "security.secret_key, or name \"%s\" in security.plain",
+                          key, endpoint, door_name(door));
+}
+
+static void check_security(const struct settings *s, const struct config_places *places,
+                           struct config_report *report)
+{
+    const struct {
+        enum door door;
+        const char *key;
+        const struct settings_strings *endpoints;
+    } doors[] = {
+        {DOOR_readout, "readout.endpoints", &s->readout.endpoints},
+        {DOOR_decisions, "output.decisions", &s->output.decisions},
+        {DOOR_push, "output.push", &s->output.push},
+        {DOOR_metrics, "service.metrics", &s->service.metrics},
+    };
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
+        for (uint32_t k = 0; k < doors[i].endpoints->count; k++)
+            check_door(s, doors[i].door, doors[i].key, doors[i].endpoints->text[k], places, report);
+    if ((s->security.secret_key[0] == '\0') != (s->security.clients[0] == '\0'))
+        config_report_add(report, place_of(places, "security.secret_key", 0),
+                          "security.secret_key and security.clients: give both or none");
+}
+
 void config_check_sense(const struct settings *s, const struct config_places *places,
                         struct config_report *report)
 {
     check_detector(s, places, report);
+    check_security(s, places, report);
     check_hot(&s->imaging.hot, places, report);
     for (uint32_t i = 0; i < s->engine.n_models; i++)
         check_planes(s, &s->engine.model[i].planes, "engine.model", "engine.model[].planes", i,

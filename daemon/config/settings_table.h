@@ -129,7 +129,11 @@ S("service.http",             service.http,                ADDRESS, "127.0.0.1:9
 S("service.metrics",          service.metrics,             ENDPOINTS, "[]", "0", "", "", "where metrics are published (PUB): > connects, @ binds; without a sign: binds") \
 S("service.metrics_interval", service.metrics_interval_ns, NS, "1 s", "10 ms", "1 h", "", "from one metrics message to the next") \
 S("service.stop_limit",       service.stop_limit_ns,       NS, "10 s", "0 s", "1 h", "", "how long a stop may finish what is in flight") \
-S("service.log_level",        service.log_level,           CHOICE, "info", "", "", "error | warn | info | debug", "lines above this level are not written")
+S("service.log_level",        service.log_level,           CHOICE, "info", "", "", "error | warn | info | debug", "lines above this level are not written") \
+\
+S("security.secret_key",      security.secret_key,         TEXT, "", "0", "", "", "the daemon's .key_secret file, made by sparse-keys: sockets then ask for keys; '': all are plain") \
+S("security.clients",         security.clients,            TEXT, "", "0", "", "", "file of who may come in, a line a key: role, public key, name; read again when it changes") \
+S("security.plain",           security.plain,              FLAGS, "[]", "0", "", "readout | decisions | push | metrics | control", "sockets without keys all the same; without a secret_key those that the network can reach must be named here")
 
 /* Lists of tables: A(key, first element, how many, least, most, help). Their
  * settings are the rows above that begin with "key[].". */
@@ -150,7 +154,8 @@ T("trigger", "scores become a decision") \
 T("output", "decisions are published") \
 T("output.record", "accepted events are recorded") \
 T("output.record.rotate", "files of the recorder; also written rotate = { size = ..., time = ... }") \
-T("service", "what people and machines see from outside")
+T("service", "what people and machines see from outside") \
+T("security", "who may connect: keys for every ZeroMQ socket (CURVE)")
 
 /* clang-format on */
 

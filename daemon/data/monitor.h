@@ -202,6 +202,9 @@ struct monitor {
     struct fpga_monitor card[MONITOR_MAX_CARDS];
     counter fpga_fallback[MONITOR_FPGA_FALLBACK_COUNT]; /* windows */
 
+    /* doors: who was not let in, by door and cause; counted by the guard */
+    counter door_refused[DOOR_COUNT][DOOR_REFUSAL_COUNT];
+
     /* output */
     counter decisions_published; /* a socket took it */
     counter decisions_unsent;    /* no socket took it, or there is none */

@@ -5,6 +5,8 @@
 #ifndef SPARSED_DATA_SETTINGS_H
 #define SPARSED_DATA_SETTINGS_H
 
+#include "base/door.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -57,7 +59,8 @@ struct readout_settings {
     uint64_t event_timeout_ns;      /* from an event's first fragment */
     enum incomplete_policy incomplete;
     enum overload_policy overload;
-    uint32_t fragment_queue; /* fragments that may wait for each worker */
+    uint32_t fragment_queue;   /* fragments that may wait for each worker */
+    const struct doors *doors; /* not of the file: who opens sockets sets it; NULL: plain */
 };
 
 enum hot_action { HOT_REPORT, HOT_MASK };
@@ -145,6 +148,7 @@ struct output_settings {
     struct settings_strings decisions; /* PUB */
     struct settings_strings push;      /* PUSH */
     uint32_t high_water_mark;
+    const struct doors *doors; /* as in readout */
     struct record_settings record;
 };
 
@@ -152,8 +156,15 @@ struct service_settings {
     char http[SETTINGS_PATH_BYTES]; /* "127.0.0.1:9464"; empty: no HTTP */
     struct settings_strings metrics;
     uint64_t metrics_interval_ns;
-    uint64_t stop_limit_ns; /* how long a stop may finish what is in flight */
-    uint32_t log_level;     /* enum log_level */
+    uint64_t stop_limit_ns;    /* how long a stop may finish what is in flight */
+    uint32_t log_level;        /* enum log_level */
+    const struct doors *doors; /* as in readout */
+};
+
+struct security_settings {
+    char secret_key[SETTINGS_PATH_BYTES]; /* empty: all doors are plain */
+    char clients[SETTINGS_PATH_BYTES];    /* role and public key of each */
+    uint32_t plain;                       /* a bit a door: plain, and open to the network */
 };
 
 struct settings {
@@ -164,6 +175,7 @@ struct settings {
     struct trigger_settings trigger;
     struct output_settings output;
     struct service_settings service;
+    struct security_settings security;
     uint8_t sha256[32]; /* of the configuration in force, see config_sha256 */
 };
 

@@ -26,9 +26,13 @@ static const char *const topics[EVENT_FATE_COUNT] = {
     [EVENT_THROTTLED] = "decision.throttled",
 };
 
+/* What peers send: subscriptions. */
+enum { LARGEST_INCOMING_BYTES = 4096 };
+
 static void *open_socket(void *context, int type, const struct output_settings *s,
                          const struct settings_strings *list, const char *key, struct error *err)
 {
+    enum door door = type == ZMQ_PUB ? DOOR_decisions : DOOR_push;
     void *socket = zmq_socket(context, type);
     if (socket == NULL) {
         (void)error_set(err, ERROR_SYSTEM, "%s: cannot make a socket: %s", key,
@@ -46,7 +50,8 @@ static void *open_socket(void *context, int type, const struct output_settings *
         (void)zmq_close(socket);
         return NULL;
     }
-    if (!endpoint_attach_all(socket, list, true, key, err)) {
+    if (!door_fit(socket, s->doors, door, LARGEST_INCOMING_BYTES, err) ||
+        !endpoint_attach_all(socket, list, true, key, err)) {
         (void)zmq_close(socket);
         return NULL;
     }

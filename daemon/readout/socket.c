@@ -25,11 +25,8 @@ static bool set_int(void *zmq, int option, const char *key, int value, struct er
 
 static bool set_options(void *zmq, const struct readout_settings *s, struct error *err)
 {
-    int64_t largest = s->max_message_bytes > INT64_MAX ? INT64_MAX : (int64_t)s->max_message_bytes;
-    if (s->max_message_bytes > 0 &&
-        zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &largest, sizeof largest) != 0)
-        return error_set(err, ERROR_NETWORK, "readout.max_message = %lld: %s", (long long)largest,
-                         zmq_strerror(errno));
+    if (!door_fit(zmq, s->doors, DOOR_readout, s->max_message_bytes, err))
+        return false;
     if (s->receive_buffer_bytes > 0 &&
         !set_int(zmq, ZMQ_RCVBUF, "receive_buffer", clamp_int(s->receive_buffer_bytes), err))
         return false;

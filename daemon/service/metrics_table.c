@@ -228,8 +228,18 @@ PLAIN(record_errors, read(&s->m->record_errors))
 PLAIN(record_failing, atomic_load(&s->m->record_failing) ? 1 : 0)
 PLAIN(slots, atomic_load(&s->m->slots))
 PLAIN(slots_used, atomic_load(&s->m->slots_used))
+/* Doors that were never opened refuse nobody: all are shown, so that a rule can count on it. */
+static void door_refused(struct sink *s)
+{
+    for (uint32_t d = 0; d < DOOR_COUNT; d++)
+        for (uint32_t k = 0; k < DOOR_REFUSAL_COUNT; k++) {
+            struct label labels[] = {{"door", door_name((enum door)d)},
+                                     {"cause", door_refusal_name((enum door_refusal)k)}};
+            s->put(s, "", labels, 2, read(&s->m->door_refused[d][k]));
+        }
+}
+
 PLAIN(memory_bytes, (double)atomic_load(&s->m->memory_bytes))
-PLAIN(live, live_seconds(s))
 
 /* ---- the table ---- */
 
@@ -303,6 +313,8 @@ const struct metric metrics_table[] = {
      "Failed opens, writes and flushes."},
     {"sparsed_record_failing", METRIC_GAUGE, record_failing, "1 while the recorder cannot write."},
     {"sparsed_disk_free_bytes", METRIC_GAUGE, disk_free, "Room where the recorder writes."},
+    {"sparsed_door_refused_total", METRIC_COUNTER, door_refused,
+     "Connections that were not let in, by socket and cause."},
     {"sparsed_slots", METRIC_GAUGE, slots, "Event slots."},
     {"sparsed_slots_used", METRIC_GAUGE, slots_used, "Event slots in use."},
     {"sparsed_queue_depth", METRIC_GAUGE, queue_depth, "What waits in each queue."},

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <zmq.h>
 
-enum { LINGER_MS = 200 };
+enum { LINGER_MS = 200, LARGEST_INCOMING_BYTES = 4096 /* subscriptions */ };
 #define LOOK_NS (200 * NS_PER_MS)
 
 struct service {
@@ -166,7 +166,8 @@ static bool open_socket(struct service *s, void *zmq_context, struct error *err)
         return error_set(err, ERROR_SYSTEM, "service.metrics: cannot make a socket: %s",
                          zmq_strerror(zmq_errno()));
     }
-    return endpoint_attach_all(s->socket, &s->settings->metrics, true, "service.metrics", err);
+    return door_fit(s->socket, s->settings->doors, DOOR_metrics, LARGEST_INCOMING_BYTES, err) &&
+           endpoint_attach_all(s->socket, &s->settings->metrics, true, "service.metrics", err);
 }
 
 static bool start(struct service *s, void *zmq_context, struct error *err)

@@ -40,6 +40,8 @@ bool sender_open(struct sender *s, const struct sender_settings *settings,
                 (settings->pub ? set(s, ZMQ_XPUB_NODROP, 1) : set(s, ZMQ_IMMEDIATE, 1));
     if (!good)
         return failure_set(f, "socket options: %s", zmq_strerror(errno));
+    if (!keys_apply(s->context, s->socket, &settings->keys, &s->monitor, f))
+        return false;
     if ((bind ? zmq_bind(s->socket, where) : zmq_connect(s->socket, where)) != 0)
         return failure_set(f, "--to %s: cannot %s: %s", settings->endpoint,
                            bind ? "bind" : "connect", zmq_strerror(errno));
@@ -84,9 +86,12 @@ enum sender_result sender_wait(struct sender *s, struct failure *f)
         }
         if (n > 0 && sender_heard(s))
             return SENDER_SENT;
+        const char *refusal = keys_refusal(s->monitor);
+        why = refusal ? refusal : why;
         if (limit && clock_ns() - start >= limit) {
-            failure_set(f, "%s: no %s within %.3g s (--wait)", s->address,
-                        pub ? "subscriber" : "peer", (double)limit / 1e9);
+            failure_set(f, "%s: no %s within %.3g s (--wait)%s%s", s->address,
+                        pub ? "subscriber" : "peer", (double)limit / 1e9, why ? ": " : "",
+                        why ? why : "");
             return SENDER_FAILED;
         }
     }
@@ -109,6 +114,7 @@ static enum sender_result send_part(struct sender *s, zmq_msg_t *part, int flags
         }
         if (*s->stop)
             return SENDER_STOPPED;
+        (void)keys_refusal(s->monitor); /* libzmq waits for who reads a monitor */
         if (drop && errno == EAGAIN)
             return SENDER_DROPPED;
         uint64_t now = clock_ns();
@@ -151,6 +157,7 @@ void sender_close(struct sender *s, int linger_ms)
 {
     if (s->socket) {
         set(s, ZMQ_LINGER, linger_ms);
+        keys_close(s->socket, &s->monitor);
         zmq_close(s->socket);
     }
     if (s->context) /* a second ^C ends the wait: the process goes */

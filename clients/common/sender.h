@@ -10,6 +10,7 @@
 #define SPARSED_CLIENTS_SENDER_H
 
 #include "common/failure.h"
+#include "common/keys.h"
 #include "common/payload.h"
 
 #include <signal.h>
@@ -22,10 +23,11 @@ struct sender_settings {
     int hwm;             /* messages waiting in here, at most */
     uint64_t wait_ns;    /* for the first peer; 0: for ever */
     uint64_t give_up_ns; /* where nothing could be sent for so long; 0: never */
+    struct keys_files keys;
 };
 
 struct sender {
-    void *context, *socket;
+    void *context, *socket, *monitor;
     struct sender_settings settings;
     const volatile sig_atomic_t *stop;
     int subscriptions; /* PUB: topics subscribed to now that match ours */

@@ -77,6 +77,12 @@ bool subscriber_init(struct subscriber *s, const struct subscriber_settings *set
     set_int(s->socket, ZMQ_HEARTBEAT_TIMEOUT, 6000);
     if (!s->pull)
         (void)zmq_setsockopt(s->socket, ZMQ_SUBSCRIBE, s->topic, strlen(s->topic));
+    struct failure f;
+    if (!keys_apply(s->context, s->socket, &settings->keys, &s->monitor, &f)) {
+        snprintf(why, why_bytes, "%s", f.text);
+        subscriber_fini(s);
+        return false;
+    }
     if (!attach(s, settings->endpoint)) {
         bool bind = settings->endpoint[0] == '@';
         snprintf(why, why_bytes, "%s: cannot %s: %s", settings->endpoint, bind ? "bind" : "connect",
@@ -89,8 +95,10 @@ bool subscriber_init(struct subscriber *s, const struct subscriber_settings *set
 
 void subscriber_fini(struct subscriber *s)
 {
-    if (s->socket)
+    if (s->socket) {
+        keys_close(s->socket, &s->monitor);
         (void)zmq_close(s->socket);
+    }
     if (s->context)
         (void)zmq_ctx_term(s->context);
     s->socket = s->context = NULL;
@@ -138,6 +146,8 @@ enum subscriber_event subscriber_receive(struct subscriber *s, zmq_msg_t *body, 
     for (;;) {
         if (subscriber_stopped())
             return SUBSCRIBER_STOP;
+        const char *refusal = keys_refusal(s->monitor);
+        s->refusal = refusal ? refusal : s->refusal;
         uint64_t now_ns = subscriber_now_ns();
         uint64_t left_ms = end_ns > now_ns ? (end_ns - now_ns + 999999) / 1000000 : 0;
         zmq_pollitem_t item[3] = {{.socket = s->socket, .events = ZMQ_POLLIN}};
@@ -147,8 +157,10 @@ enum subscriber_event subscriber_receive(struct subscriber *s, zmq_msg_t *body, 
         if (s->watch_stdout)
             item[output = n++] = (zmq_pollitem_t){.fd = STDOUT_FILENO, .events = ZMQ_POLLERR};
         int got = zmq_poll(item, n, left_ms < SLICE_MS ? (long)left_ms : SLICE_MS);
-        if (got > 0 && (item[0].revents & ZMQ_POLLIN) && take(s, body))
+        if (got > 0 && (item[0].revents & ZMQ_POLLIN) && take(s, body)) {
+            s->refusal = NULL;
             return SUBSCRIBER_MESSAGE;
+        }
         if (got > 0 && output >= 0 && (item[output].revents & ZMQ_POLLERR))
             return SUBSCRIBER_STOP;
         if (input >= 0 && (got < 0 || item[input].revents))

@@ -10,6 +10,8 @@
 #ifndef SPARSED_CLIENTS_SUBSCRIBER_H
 #define SPARSED_CLIENTS_SUBSCRIBER_H
 
+#include "common/keys.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,10 +22,12 @@ struct subscriber_settings {
     const char *topic;    /* prefix of the topics wanted; "" all. PULL: compared here */
     bool pull;            /* PULL from PUSH instead of SUB from PUB */
     int high_water;       /* messages kept while the client is slow; above, SUB loses */
+    struct keys_files keys;
 };
 
 struct subscriber {
-    void *context, *socket;
+    void *context, *socket, *monitor;
+    const char *refusal; /* why it was not let in when it last knocked; NULL: it was */
     char topic[64];
     bool pull;
     bool watch_stdout;   /* end when the reader of standard output is gone */

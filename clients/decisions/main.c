@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA_VERSION = 1, HIGH_WATER = 10000 };
+enum { SCHEMA_VERSION = 1, HIGH_WATER = 10000, LOOK_MS = 1000 };
 
 struct options {
     const char *endpoint;
     bool json, accepted, pull;
     uint64_t count;   /* 0: no limit */
     double timeout_s; /* 0: none */
+    struct keys_files keys;
 };
 
 struct counts {
@@ -42,6 +43,8 @@ static const char help[] =
     "                   was none at all, or fewer than --count\n"
     "  --pattern P      sub (default): a copy of what sparsed publishes\n"
     "                   pull: takes decisions from a PUSH socket; each goes to one reader\n"
+    "  --keys FILE      our key, a .key_secret file of sparse-keys, where sparsed asks for one\n"
+    "  --server-key FILE  sparsed's public .key file, with --keys\n"
     "  -h, --help       this text\n"
     "  --version        the version\n"
     "\n"
@@ -87,12 +90,14 @@ static bool parse_seconds(const char *text, double *s)
 /* Exit status of a program that ends here, or -1 to go on. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-    enum { JSON = 256, ACCEPTED, COUNT, TIMEOUT, PATTERN, VERSION };
+    enum { JSON = 256, ACCEPTED, COUNT, TIMEOUT, PATTERN, KEYS, SERVER_KEY, VERSION };
     static const struct option table[] = {{"json", no_argument, NULL, JSON},
                                           {"accepted", no_argument, NULL, ACCEPTED},
                                           {"count", required_argument, NULL, COUNT},
                                           {"timeout", required_argument, NULL, TIMEOUT},
                                           {"pattern", required_argument, NULL, PATTERN},
+                                          {"keys", required_argument, NULL, KEYS},
+                                          {"server-key", required_argument, NULL, SERVER_KEY},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, VERSION},
                                           {0}};
@@ -117,6 +122,12 @@ static int read_options(int argc, char **argv, struct options *o)
             o->pull = strcmp(optarg, "pull") == 0;
             if (!o->pull && strcmp(optarg, "sub") != 0)
                 return usage("--pattern = ", optarg, "must be sub or pull");
+            break;
+        case KEYS:
+            o->keys.own = optarg;
+            break;
+        case SERVER_KEY:
+            o->keys.server = optarg;
             break;
         case 'h':
             fputs(help, stdout);
@@ -173,6 +184,7 @@ static bool run(struct subscriber *s, const struct options *o, struct counts *n)
 {
     struct decision_layout layout = {0};
     uint64_t bad_frames = 0;
+    bool refusal_said = false;
     uint64_t timeout_ns = (uint64_t)(o->timeout_s * 1e9);
     uint64_t last_ns = subscriber_now_ns();
     while (o->count == 0 || n->decisions < o->count) {
@@ -180,13 +192,19 @@ static bool run(struct subscriber *s, const struct options *o, struct counts *n)
         uint64_t idle_ns = subscriber_now_ns() - last_ns;
         if (o->timeout_s > 0 && idle_ns >= timeout_ns)
             return true;
-        int64_t wait_ms = o->timeout_s > 0 ? (int64_t)((timeout_ns - idle_ns) / 1000000 + 1) : -1;
+        int64_t wait_ms =
+            o->timeout_s > 0 ? (int64_t)((timeout_ns - idle_ns) / 1000000 + 1) : LOOK_MS;
+        wait_ms = wait_ms < LOOK_MS ? wait_ms : LOOK_MS;
         zmq_msg_t body;
         enum subscriber_event event = subscriber_receive(s, &body, wait_ms, -1);
         if (s->bad_frames > bad_frames) {
             n->unreadable += s->bad_frames - bad_frames - 1;
             bad_frames = s->bad_frames;
             refuse(&n->unreadable, "a message does not have the two parts topic and decision");
+        }
+        if (s->refusal && !refusal_said) {
+            refusal_said = true;
+            fprintf(stderr, "sparse-decisions: %s: %s\n", o->endpoint, s->refusal);
         }
         if (event == SUBSCRIBER_STOP)
             return true;
@@ -236,7 +254,8 @@ int main(int argc, char **argv)
     struct subscriber_settings settings = {.endpoint = o.endpoint,
                                            .topic = o.accepted ? "decision.accepted" : "decision.",
                                            .pull = o.pull,
-                                           .high_water = HIGH_WATER};
+                                           .high_water = HIGH_WATER,
+                                           .keys = o.keys};
     char why[256];
     if (!subscriber_init(&s, &settings, why, sizeof why)) {
         fprintf(stderr, "sparse-decisions: %s\n", why);

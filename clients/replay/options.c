@@ -36,6 +36,8 @@ enum key {
     KEY_FULL,
     KEY_HWM,
     KEY_LINGER,
+    KEY_KEYS,
+    KEY_SERVER_KEY,
     KEY_JSON,
 };
 
@@ -57,6 +59,9 @@ static const struct argp_option table[] = {
     {"hwm", KEY_HWM, "N", 0, "messages waiting in here, at most (default 256)", 1},
     {"linger", KEY_LINGER, "TIME", 0,
      "at the end, wait so long for what is not yet taken (default 30s; 1s after ^C)", 1},
+    {"keys", KEY_KEYS, "FILE", 0,
+     "our key, a .key_secret file of sparse-keys, where the daemon asks for one", 1},
+    {"server-key", KEY_SERVER_KEY, "FILE", 0, "the daemon's public .key file, with --keys", 1},
 
     {.doc = "Which events:", .group = 2},
     {"events", KEY_EVENTS, "A:B", 0,
@@ -272,6 +277,12 @@ static error_t parse_sender(int key, char *value, struct argp_state *state, stru
         break;
     case KEY_HWM:
         o->sender.hwm = (int)whole(state, "hwm", value, 1, 1000000);
+        break;
+    case KEY_KEYS:
+        o->sender.keys.own = value;
+        break;
+    case KEY_SERVER_KEY:
+        o->sender.keys.server = value;
         break;
     case KEY_LINGER:
         o->linger_ms = (int)(duration_ns(state, "linger", value) / 1000000);

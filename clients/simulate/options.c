@@ -32,6 +32,8 @@ enum key {
     KEY_START_TIME,
     KEY_PATTERN,
     KEY_WAIT,
+    KEY_KEYS,
+    KEY_SERVER_KEY,
     KEY_SOURCE_ID,
     KEY_EVENT_TIME,
     KEY_TYPE,
@@ -54,6 +56,9 @@ static const struct argp_option table[] = {
      5},
     {"pattern", KEY_PATTERN, "push|pub", 0, "push (default), or pub: waits for a subscriber", 5},
     {"wait", KEY_WAIT, "SECONDS", 0, "how long to wait for the peer (default 30, 0 for ever)", 5},
+    {"keys", KEY_KEYS, "FILE", 0,
+     "our key, a .key_secret file of sparse-keys, where the daemon asks for one", 5},
+    {"server-key", KEY_SERVER_KEY, "FILE", 0, "the daemon's public .key file, with --keys", 5},
     {"rate", KEY_RATE, "HZ", 0, "events a second (default: as fast as they are made and taken)", 5},
     {"wires-per-fragment", KEY_WIRES, "N", 0,
      "at most, a multiple of what the pixels pool (default: about 512 KiB)", 5},
@@ -252,6 +257,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
         break;
     case KEY_PATTERN:
         o->pub = choice(state, "pattern", value, "push", "pub");
+        break;
+    case KEY_KEYS:
+        o->keys.own = value;
+        break;
+    case KEY_SERVER_KEY:
+        o->keys.server = value;
         break;
     case KEY_WAIT:
         o->wait_ns = (uint64_t)(number(state, "wait", value, 0, 1e6) * 1e9);

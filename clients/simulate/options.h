@@ -2,6 +2,7 @@
 #ifndef SIMULATE_OPTIONS_H
 #define SIMULATE_OPTIONS_H
 
+#include "common/keys.h"
 #include "data/preprocessing.h"
 #include "simulate/truth.h"
 
@@ -11,12 +12,13 @@ struct options {
     struct numbering numbering;
     uint64_t events;
     uint32_t threads;
-    const char *file; /* NULL: none */
-    bool windows;     /* the file holds active pixels, not samples */
-    const char *to;   /* a ZeroMQ endpoint, NULL: none; either this or file */
-    bool pub;         /* PUB, not PUSH */
-    double rate_hz;   /* 0: as fast as events are made and taken */
-    uint64_t wait_ns; /* for the peer; 0: for ever */
+    const char *file;       /* NULL: none */
+    bool windows;           /* the file holds active pixels, not samples */
+    const char *to;         /* a ZeroMQ endpoint, NULL: none; either this or file */
+    bool pub;               /* PUB, not PUSH */
+    double rate_hz;         /* 0: as fast as events are made and taken */
+    struct keys_files keys; /* for `to` */
+    uint64_t wait_ns;       /* for the peer; 0: for ever */
     uint32_t source_id;
     bool simulated_times; /* the events' own times, not the clock's */
     bool float32;

@@ -36,7 +36,7 @@ static void *open_socket(const struct run *r, struct error *err)
     }
     s->run = r;
     struct sender_settings settings = {
-        .endpoint = o->to, .pub = o->pub, .hwm = 256, .wait_ns = o->wait_ns};
+        .endpoint = o->to, .pub = o->pub, .hwm = 256, .wait_ns = o->wait_ns, .keys = o->keys};
     struct failure f = {""};
     bool good = sender_open(&s->sender, &settings, r->stop, &f);
     if (good && !o->quiet)

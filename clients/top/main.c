@@ -21,6 +21,7 @@ struct top {
     bool once, utf8, has_data, show_help;
     double timeout_s;
     const char *endpoint;
+    struct keys_files keys;
     struct subscriber subscriber;
     struct facts now, before;
     struct facts_rates rates;
@@ -43,6 +44,8 @@ static const char usage_text[] =
     "  --plain        lines of text a message, as when output is not a terminal\n"
     "  --once         end after the first message (rates need two: they are unknown)\n"
     "  --timeout S    end with status 1 when no message came for S seconds\n"
+    "  --keys FILE    our key, a .key_secret file of sparse-keys, where sparsed asks for one\n"
+    "  --server-key FILE  sparsed's public .key file, with --keys\n"
     "  -h, --help     this text\n"
     "  --version      the version\n"
     "\n"
@@ -87,11 +90,13 @@ static int usage(const char *what, const char *value, const char *must)
 /* Exit status of a program that ends here, or -1 to go on. */
 static int read_options(int argc, char **argv, struct top *t)
 {
-    enum { OPT_JSON = 256, OPT_PLAIN, OPT_ONCE, OPT_TIMEOUT, OPT_VERSION };
+    enum { OPT_JSON = 256, OPT_PLAIN, OPT_ONCE, OPT_TIMEOUT, OPT_KEYS, OPT_SERVER, OPT_VERSION };
     static const struct option table[] = {{"json", no_argument, NULL, OPT_JSON},
                                           {"plain", no_argument, NULL, OPT_PLAIN},
                                           {"once", no_argument, NULL, OPT_ONCE},
                                           {"timeout", required_argument, NULL, OPT_TIMEOUT},
+                                          {"keys", required_argument, NULL, OPT_KEYS},
+                                          {"server-key", required_argument, NULL, OPT_SERVER},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, OPT_VERSION},
                                           {0}};
@@ -110,6 +115,12 @@ static int read_options(int argc, char **argv, struct top *t)
         case OPT_TIMEOUT:
             if (!parse_seconds(optarg, &t->timeout_s))
                 return usage("--timeout = ", optarg, "must be seconds above 0");
+            break;
+        case OPT_KEYS:
+            t->keys.own = optarg;
+            break;
+        case OPT_SERVER:
+            t->keys.server = optarg;
             break;
         case 'h':
             fputs(usage_text, stdout);
@@ -160,6 +171,16 @@ static double silence_s(const struct top *t)
     return (double)(subscriber_now_ns() - t->last_ns) * 1e-9;
 }
 
+static void explain_silence(const struct top *t, char *text, size_t bytes)
+{
+    if (t->subscriber.refusal)
+        snprintf(text, bytes, "no data for %.0f s from %s: %s", silence_s(t), t->endpoint,
+                 t->subscriber.refusal);
+    else
+        snprintf(text, bytes, "no data for %.0f s: is sparsed running at %s?", silence_s(t),
+                 t->endpoint);
+}
+
 static void draw(struct top *t)
 {
     bool stale = silence_s(t) >= STALE_SECONDS;
@@ -180,8 +201,7 @@ static void draw(struct top *t)
         /* takes the first line: what is below is old, its health as well */
         v->n += v->n == 0;
         v->line[0].bad = stale;
-        snprintf(v->line[0].text, VIEW_LINE_BYTES, "no data for %.0f s: is sparsed running at %s?",
-                 silence_s(t), t->endpoint);
+        explain_silence(t, v->line[0].text, VIEW_LINE_BYTES);
     }
     screen_draw(v, stale);
 }
@@ -215,8 +235,9 @@ static void say_silence(struct top *t)
     if (t->mode == SCREEN || t->silence_said || silence_s(t) < STALE_SECONDS)
         return;
     t->silence_said = true;
-    fprintf(stderr, "sparse-top: no data for %.0f s: is sparsed running at %s?\n", silence_s(t),
-            t->endpoint);
+    char why[VIEW_LINE_BYTES];
+    explain_silence(t, why, sizeof why);
+    fprintf(stderr, "sparse-top: %s\n", why);
 }
 
 /* Exit status. */
@@ -258,7 +279,7 @@ int main(int argc, char **argv)
         t.mode = PLAIN;
     subscriber_catch_signals();
     struct subscriber_settings settings = {
-        .endpoint = t.endpoint, .topic = "metrics", .high_water = HIGH_WATER};
+        .endpoint = t.endpoint, .topic = "metrics", .high_water = HIGH_WATER, .keys = t.keys};
     char why[256];
     if (!subscriber_init(&t.subscriber, &settings, why, sizeof why)) {
         fprintf(stderr, "sparse-top: %s\n", why);

@@ -77,6 +77,7 @@ enum sender_result sender_wait(struct sender *s, struct failure *f)
 {
     uint64_t start = clock_ns(), limit = s->settings.wait_ns;
     bool pub = s->settings.pub;
+    const char *why = NULL;
     while (!*s->stop) {
         zmq_pollitem_t item = {.socket = s->socket, .events = pub ? ZMQ_POLLIN : ZMQ_POLLOUT};
         int n = zmq_poll(&item, 1, SLICE_MS);

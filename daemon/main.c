@@ -136,13 +136,13 @@ static bool report(const struct monitor *m)
     struct ledger l = monitor_ledger(m);
     char text[512];
     ledger_format(&l, text, sizeof text);
-    bool closes = l.in_flight == 0 && counter_read(&m->ledger_broken) == 0;
+    bool closes = l.in_flight == 0 && monitor_broken(m) == 0;
     log_write(closes ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "run %u: %s   ledger %s",
               atomic_load(&m->run), text, closes ? "closes" : "DOES NOT CLOSE");
     return closes;
 }
 
-static int run(struct settings *settings, const struct geometry *g,
+static int run(const struct settings *settings, const struct geometry *g,
                const struct model_set *models, struct monitor *monitor, uint64_t begin_ns)
 {
     struct error err = {0};

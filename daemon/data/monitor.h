@@ -190,7 +190,6 @@ struct monitor {
     counter events_in;
     counter event_fate[EVENT_FATE_COUNT];
     counter events_incomplete; /* judged with wires missing */
-    counter ledger_broken;
     counter events_timed_out[LOSS_COUNT]; /* with wires missing: judged, dropped or stopped */
     counter windows, windows_truncated, nonfinite_bins;
     counter model_windows[SETTINGS_MAX_MODELS];

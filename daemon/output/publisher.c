@@ -133,6 +133,7 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
     const char *topic = topics[ev->decision.fate];
     assert(topic != NULL); /* a lost event has no decision */
     if (p->pub == NULL && p->push == NULL) {
+        counter_add(&p->monitor->decisions_unsent, 1);
         return;
     }
     const Sparsed__Decision *d = decision_message_fill(p->message, ev, now_ns, wall_ns);
@@ -153,7 +154,7 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
             counter_add(&p->monitor->decisions_missed, 1);
         }
     }
-    counter_add(&p->monitor->decisions_published, sent ? 1 : 0);
+    counter_add(sent ? &p->monitor->decisions_published : &p->monitor->decisions_unsent, 1);
 }
 
 static void close_socket(void *socket, int linger_ms)

@@ -9,7 +9,8 @@
  *              --> PUSH --------------------------->  one peer that has room; else missed
  *
  * It never waits for a peer. A decision counts in decisions_published when at
- * least one socket took it (a PUB socket without subscribers takes everything).
+ * least one socket took it (a PUB socket without subscribers takes everything), else
+ * in decisions_unsent: their sum is what was decided.
  *
  * decisions_missed counts each decision that found no PUSH peer with room, and each
  * time that some subscriber's queue was found to have become full. From then on

@@ -93,6 +93,12 @@ struct recorder *recorder_create(const struct record_settings *settings,
 
 /* ---- where an event ends ---- */
 
+static void set_pending(struct recorder *r, uint64_t events)
+{
+    r->pending = events;
+    atomic_store_explicit(&r->monitor->record_pending, events, memory_order_release);
+}
+
 static void count_recorded(struct recorder *r)
 {
     uint64_t bytes = record_file_bytes(r->file);
@@ -104,7 +110,7 @@ static void count_recorded(struct recorder *r)
         r->back_off_ns = 0;
         atomic_store(&r->monitor->record_failing, false);
     }
-    r->pending = 0;
+    set_pending(r, 0);
 }
 
 /* Gives the file up and waits: 1 s, then twice as long each time, at most 60 s. */
@@ -118,7 +124,7 @@ static void fail(struct recorder *r, uint64_t now_ns, const char *why)
     atomic_store(&r->monitor->record_failing, true);
     log_warn("recorder: %s; %llu events lost, next try in %llu s", why,
              (unsigned long long)r->pending, (unsigned long long)(r->back_off_ns / SECOND_NS));
-    r->pending = 0;
+    set_pending(r, 0);
     if (r->file != NULL) {
         record_file_abandon(&r->file);
     }
@@ -186,7 +192,7 @@ static bool open_file(struct recorder *r, const struct event *ev, uint64_t now_n
     r->sequence++;
     r->file = record_file_create(path, r->settings->contents, has_counts(ev), r->info, &err);
     if (r->file == NULL) {
-        r->pending = 1; /* the event that asked for it */
+        set_pending(r, 1); /* the event that asked for it */
         fail(r, now_ns, err.text);
         return false;
     }
@@ -225,7 +231,7 @@ void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns,
             return;
         }
     }
-    r->pending++;
+    set_pending(r, r->pending + 1);
     errno = 0;
     if (!record_file_append(r->file, ev, now_ns, wall_ns)) {
         fail(r, now_ns, errno != 0 ? strerror(errno) : "write failed");

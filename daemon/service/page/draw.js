@@ -14,6 +14,14 @@ function make(parent, name, attributes, text) {
   return e;
 }
 
+/* Drawn at its own size, so that its letters keep theirs. */
+function begin(svg, height) {
+  const width = Math.max(280, Math.round(svg.parentElement.clientWidth - 26));
+  clear(svg);
+  svg.setAttribute("viewBox", `0 0 ${width} ${Math.round(height)}`);
+  return width;
+}
+
 /* ---- numbers as people read them ---- */
 
 const known = x => typeof x === "number" && isFinite(x);
@@ -46,12 +54,14 @@ const timeOfDay = ns => new Date(ns / 1e6).toLocaleTimeString("en-GB");
 
 /* ---- rates over time: a row each, all on one time axis ---- */
 
-/* rows: [{name, unit, colour, values}], times in ms, both oldest first; span in ms. */
-function drawRates(svg, rows, times, span) {
-  const W = 640, left = 104, right = 8, row = 66, axis = 20, H = rows.length * row + axis;
-  clear(svg);
-  svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
+/* rows: [{name, unit, colour, values}], times in ms, both oldest first; span in ms: as much
+   as there can be; while there is less, the axis is shorter. */
+function drawRates(svg, rows, times, longest) {
+  const left = 112, right = 4, row = 66, axis = 20, H = rows.length * row + axis, W = begin(svg, H);
   const end = times.length ? times[times.length - 1] : Date.now();
+  const unit = longest > 3600e3 ? 3600e3 : 60e3, word = longest > 3600e3 ? " h" : " min";
+  const covered = times.length ? end - times[0] : 0;
+  const span = [2, 4, 8, 12, 24].map(n => n * unit).find(n => n >= covered) || longest;
   const x = t => left + (W - left - right) * (1 - (end - t) / span);
   rows.forEach((r, i) => {
     const top = i * row + 6, bottom = (i + 1) * row - 6;
@@ -60,11 +70,11 @@ function drawRates(svg, rows, times, span) {
     make(svg, "line", {x1: left, x2: W - right, y1: bottom, y2: bottom, stroke: "var(--line)"});
     make(svg, "text", {x: 0, y: top + 14, "font-size": 14, "font-weight": 600}, r.name);
     make(svg, "text", {x: 0, y: top + 31, class: "faint"}, "now " + rate(seen[seen.length - 1]) + r.unit);
-    make(svg, "text", {x: 0, y: top + 46, class: "faint"}, "most " + rate(most) + r.unit);
+    make(svg, "text", {x: 0, y: top + 46, class: "faint"}, "highest " + rate(most) + r.unit);
     let path = "", area = "", open = false, first = 0, last = 0;
     times.forEach((t, k) => {
       if (!known(r.values[k]) || x(t) < left) { open = false; return; }
-      const gap = k > 0 && t - times[k - 1] > span / 60;
+      const gap = k > 0 && t - times[k - 1] > longest / 100;
       path += `${open && !gap ? "L" : "M"}${x(t).toFixed(1)} ${y(r.values[k]).toFixed(1)}`;
       if (!open) first = x(t);
       last = x(t); open = true;
@@ -74,10 +84,8 @@ function drawRates(svg, rows, times, span) {
     if (area) make(svg, "path", {d: area, fill: r.colour, opacity: 0.18});
     if (path) make(svg, "path", {d: path, fill: "none", stroke: r.colour, "stroke-width": 1.6, "stroke-linejoin": "round"});
   });
-  const steps = span > 3600e3 ? [24, 18, 12, 6] : [12, 9, 6, 3];
-  const unit = span > 3600e3 ? 3600e3 : 60e3, word = span > 3600e3 ? " h" : " min";
-  for (const n of steps)
-    make(svg, "text", {x: x(end - n * unit), y: H - 4, class: "faint", "text-anchor": n === steps[0] ? "start" : "middle"}, "−" + n + word);
+  for (let i = 4; i > 0; i--)
+    make(svg, "text", {x: x(end - i * span / 4), y: H - 4, class: "faint", "text-anchor": "middle"}, "−" + i * span / 4 / unit + word);
   make(svg, "text", {x: W - right, y: H - 4, class: "faint", "text-anchor": "end"}, "now");
 }
 
@@ -86,12 +94,11 @@ function drawRates(svg, rows, times, span) {
 /* parts: [{name, means, count, kind: "accepted", "rest", "lost" or "flight"}], widths in
    proportion to the counts; what is there at all is at least 2 wide. */
 function drawFlow(svg, total, parts) {
-  const W = 640, x0 = 96, x1 = 330, bar = 150, slot = 27;
+  const bar = 150, slot = 25;
   const wide = p => total > 0 && p.count > 0 ? Math.max(2, p.count / total * bar) : 0;
   const H = Math.max(bar + 20, parts.reduce((h, p) => h + Math.max(slot, wide(p) + 6), 0) + 6);
   const colours = {accepted: "var(--accepted)", rest: "var(--rest)", lost: "url(#loss)", flight: "var(--in)"};
-  clear(svg);
-  svg.setAttribute("viewBox", `0 0 ${W} ${H.toFixed(0)}`);
+  const W = begin(svg, H), x0 = 92, x1 = Math.max(x0 + 30, W - 205);
   const loss = make(make(svg, "defs", {}), "pattern", {id: "loss", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"});
   make(loss, "rect", {width: 6, height: 6, fill: "var(--lost)", opacity: 0.35});
   make(loss, "rect", {width: 3, height: 6, fill: "var(--lost)"});
@@ -120,9 +127,7 @@ function drawFlow(svg, total, parts) {
 
 /* buckets: [[largest ns, count]...]; marks: [{name, ns}]. */
 function drawLatency(svg, buckets, marks) {
-  const W = 640, H = 170, left = 8, right = 8, bottom = 142, per = 12;
-  clear(svg);
-  svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
+  const H = 160, left = 4, right = 4, bottom = 132, per = 12, W = begin(svg, H);
   const bins = new Map();
   for (const [ns, n] of buckets)
     if (n > 0) { const b = Math.floor(Math.log10(Math.max(1, ns)) * per); bins.set(b, (bins.get(b) || 0) + n); }
@@ -146,7 +151,7 @@ function drawLatency(svg, buckets, marks) {
       const b = (d + Math.log10(m)) * per;
       if (b < low || b > high) continue;
       make(svg, "line", {x1: x(b), x2: x(b), y1: bottom, y2: bottom + (m === 1 ? 6 : 3), stroke: "var(--faint)"});
-      if (m === 1 || high - low <= 4 * per)
+      if (m === 1 || (high - low) / W < 0.07)
         make(svg, "text", {x: Math.min(W - 24, Math.max(24, x(b))), y: H - 8, "text-anchor": "middle", class: "faint"}, seconds(m * Math.pow(10, d) / 1e9));
     }
   marks.forEach((m, i) => {

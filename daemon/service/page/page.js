@@ -154,9 +154,10 @@ function recentBuckets() {
 function showLatency() {
   const b = recentBuckets(), all = b.reduce((n, x) => n + x[1], 0), q = f => seconds(quantile(b, f) / 1e9);
   drawLatency($("latency-chart"), b, [{name: "median", ns: quantile(b, 0.5)}, {name: "99 %", ns: quantile(b, 0.99)}]);
-  put("latency-span", page.latency === "minute" ? "last minute" : "since the start");
+  const heard = page.buckets.length ? (performance.now() - page.buckets[0].at) / 1000 : 0; /* a page just opened */
+  put("latency-span", page.latency !== "minute" ? "since the start" : heard > 58 ? "last minute" : `last ${heard.toFixed(0)} s`);
   const most = b.filter(x => x[1] > 0).map(x => x[0]).pop();
-  put("latency-text", all ? `${count(all)} events   median ${q(0.5)}   99 % ${q(0.99)}   99.9 % ${q(0.999)}   largest ${seconds(most / 1e9)}` : "");
+  put("latency-text", all ? `${count(all)} events · median ${q(0.5)} · 99 % ${q(0.99)} · 99.9 % ${q(0.999)} · largest ${seconds(most / 1e9)}` : "");
 }
 
 /* ---- sources ---- */
@@ -196,12 +197,12 @@ function lines() {
   const queues = [...by("sparsed_queue_depth", "queue")].map(([name, n]) => `${name} ${count(n)}`).join(", ");
   const failing = sum("sparsed_record_failing") > 0, unrecorded = zero(sum("sparsed_record_lost_total"));
   const recordedRate = recordRate(), hours = recordedRate > 0 ? free / recordedRate / 3600 : NaN;
-  const list = [["engine", `${info.engine || "–"}   ${rate(r.windows_hz)} windows/s   readout ${bytes(r.bytes_hz)}/s`, false],
+  const list = [["engine", `${info.engine || "–"} · ${rate(r.windows_hz)} windows/s · ${bytes(r.bytes_hz)}/s read`, false],
     ["models", info.models || "–", false],
     ["windows", `${count(windows)}, of them ${share(windows ? cut / windows : NaN)} cut to the model's maximum`, false],
     ["rules", fired.join(", ") || "none", false],
     ["decisions", `${count(sum("sparsed_decisions_published_total"))} published, ${count(sum("sparsed_decisions_missed_total"))} missed by a subscriber`, sum("sparsed_decisions_missed_total") > 0],
-    ["disk", !known(free) ? "not recording" : (failing ? "▲ CANNOT WRITE   " : "") + `${count(sum("sparsed_recorded_events_total"))} events, ${bytes(sum("sparsed_recorded_bytes_total"))} in ${count(sum("sparsed_record_files_total"))} files; ${bytes(free)} free` +
+    ["disk", !known(free) ? "not recording" : (failing ? "▲ CANNOT WRITE · " : "") + `${count(sum("sparsed_recorded_events_total"))} events, ${bytes(sum("sparsed_recorded_bytes_total"))} in ${count(sum("sparsed_record_files_total"))} files; ${bytes(free)} free` +
       (known(hours) ? `, ${hours.toFixed(hours < 10 ? 1 : 0)} h at this rate` : "") + (unrecorded ? `; ${count(unrecorded)} accepted events not recorded` : ""), failing || unrecorded > 0],
     ["slots", `${count(sum("sparsed_slots_used"))} of ${count(sum("sparsed_slots"))} in use`, sum("sparsed_slots_used") >= sum("sparsed_slots")],
     ["queues", queues || "–", false]];
@@ -252,8 +253,9 @@ function describe(p) {
   put("picture-title", `run ${p.run} event ${count(Number(p.event))} · ${why}`);
   $("picture-title").dataset.event = p.event;
   if (!w) { put("picture-text", "no window of this event has a score of the rule's label"); put("plane-text", ""); return; }
+  const given = w.pixels.filter((v, i) => i % 4 === 3 && v).length;
   put("picture-text", `${w.label} ${w.score.toFixed(3)} (rule: above ${w.threshold}) · best of ${count(p.n_windows)} windows · ` +
-    `${count(w.n_active)} active${w.truncated ? " (cut)" : ""} · ${w.width} × ${w.height} pixels · ${w.model}` +
+    `${count(w.n_active)} active${w.truncated ? `, cut to ${count(given)}` : ""} · ${w.width} × ${w.height} pixels · ${w.model}` +
     (w.missing_wires ? ` · ${count(w.missing_wires)} wires missing` : "") + (p.incomplete ? " · incomplete" : ""), w.score);
   put("plane-text", (l.image ? "ready-made image" : `plane ${l.id}, bins from ${count(w.first_bin)}, wires from ${count(w.first_wire)}`) +
     ` · decided at ${timeOfDay(p.decided_time_ns)}, ${seconds(p.latency_s)} after its last fragment`);
@@ -378,6 +380,7 @@ document.addEventListener("keydown", e => {
 $("span").onclick = KEYS.t;
 $("latency-span").onclick = KEYS.l;
 matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => setTheme(document.documentElement.dataset.asked));
+addEventListener("resize", show);
 setTheme("system");
 connect();
 showBanner();

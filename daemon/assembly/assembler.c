@@ -206,11 +206,6 @@ void assembler_destroy(struct assembler **handle)
     *handle = NULL;
 }
 
-struct event *assembler_slot(struct assembler *a, uint32_t i)
-{
-    return &a->slot[i].event;
-}
-
 /* --- an event opens ----------------------------------------------------- */
 
 static void clear_plane(const struct assembler *a, struct slot *s, uint32_t p)
@@ -248,6 +243,7 @@ static uint32_t open_slot(struct assembler *a, const struct fragment *f)
     e->nonfinite_bins = 0;
     e->incomplete = false;
     e->n_kept = e->n_missing = 0;
+    e->info = NULL;
     e->wires_missing = (uint32_t)total_wires(a->g);
     e->masked = a->g->masked;
     e->decision = (struct decision){0};

@@ -51,9 +51,6 @@ struct assembler *assembler_create(const struct assembler_settings *settings,
                                    const struct geometry *g, struct error *err);
 void assembler_destroy(struct assembler **a);
 
-/* Slot `i` of 0 .. slots - 1, for the engine to attach its memory before the run. */
-struct event *assembler_slot(struct assembler *a, uint32_t i);
-
 /* Takes what a fragment left. FRAGMENT_ASSEMBLED: it is part of its event now, and
  * r->message, if any, belongs to the event until assembler_release. Any other fate:
  * nothing was kept, r->message stays the caller's. FRAGMENT_NO_SLOT without

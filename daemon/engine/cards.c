@@ -21,7 +21,7 @@ struct batch {
 struct card {
     struct offload *offload;
     struct fpga_monitor *monitor;
-    uint32_t model;
+    uint32_t model, device;
     int filling; /* slot of the batch being filled, or NONE */
     uint32_t n_out;
     struct batch batch[MAX_BATCHES]; /* by slot */
@@ -48,8 +48,7 @@ static bool add_card(struct cards *c, uint32_t model, uint32_t device,
                          MONITOR_MAX_CARDS);
     struct card *card = &c->card[c->n];
     *card = (struct card){.monitor = &c->monitor->card[c->n], .model = model, .filling = NONE};
-    atomic_store(&card->monitor->device, device);
-    atomic_store(&card->monitor->model, model);
+    card->device = device;
     card->offload =
         offload_create(&c->settings->fpga, &c->settings->model[model], device,
                        c->models->entry[model].model, test, done_fd, card->monitor, err);
@@ -88,8 +87,6 @@ struct cards *cards_create(const struct engine_settings *settings, const struct 
                          "engine.kind = fpga: no model has an xclbin: set engine.model[].xclbin");
     if (!good)
         cards_destroy(&c);
-    else
-        atomic_store(&monitor->n_cards, c->n);
     return c;
 }
 
@@ -105,6 +102,44 @@ void cards_destroy(struct cards **cards)
     }
     free(c);
     *cards = NULL;
+}
+
+/* Counts begin anew: they are this model's. */
+static void clear(struct fpga_monitor *m)
+{
+    counter *const counts[] = {&m->starts, &m->launches, &m->windows, &m->cross_checked,
+                               &m->differing};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        atomic_store(counts[i], 0);
+    for (uint32_t i = 0; i < MONITOR_FPGA_DOWN_COUNT; i++)
+        atomic_store(&m->down[i], 0);
+    atomic_store(&m->state, FPGA_STATE_down);
+}
+
+void cards_begin(struct cards *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        struct card *card = &c->card[i];
+        clear(card->monitor);
+        atomic_store(&card->monitor->device, card->device);
+        atomic_store(&card->monitor->model, card->model);
+    }
+    atomic_store(&c->monitor->n_cards, c->n);
+}
+
+void cards_end(struct cards *c)
+{
+    for (uint32_t i = 0; i < c->n; i++)
+        offload_end(c->card[i].offload);
+}
+
+bool cards_gone(const struct cards *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (!offload_gone(c->card[i].offload))
+            return false;
+    }
+    return true;
 }
 
 bool cards_have(const struct cards *c, uint32_t model)

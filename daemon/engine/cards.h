@@ -38,6 +38,17 @@ struct cards *cards_create(const struct engine_settings *settings, const struct 
                            cards_answer *answer, void *user, struct error *err);
 void cards_destroy(struct cards **c);
 
+/* Takes the monitor's rows, from which whoever had them before has gone (cards_end,
+ * cards_gone); the next cards_tick starts the processes. Before it, and after cards_end,
+ * neither cards_put nor cards_tick may be called. */
+void cards_begin(struct cards *c);
+
+/* Ends all processes for good, when nothing is out. */
+void cards_end(struct cards *c);
+
+/* Whether no process is left. Never waits. */
+bool cards_gone(const struct cards *c);
+
 /* Whether this model has a kernel on any card. */
 bool cards_have(const struct cards *c, uint32_t model);
 

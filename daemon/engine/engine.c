@@ -11,6 +11,7 @@
 #include "engine/self_test.h"
 #include "engine/windows.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,14 +40,15 @@ struct engine {
     const struct model_set *models;
     struct window_plan plan;
     struct scorer scorer[SETTINGS_MAX_MODELS];
-    uint32_t capacity, n_prepared;
-    struct event_memory *memory; /* [capacity] */
+    uint32_t capacity;
+    struct event_memory *memory; /* [capacity], by the event's index */
     struct event **queue;        /* ring of [capacity]: scored, not yet taken */
     uint32_t first, count;
     /* kind = fpga; else NULL */
     const struct fpga_settings *fpga;
     struct monitor *monitor;
     struct cards *cards;
+    bool cards_begun;
     struct self_test *test; /* [n_models] */
     struct offload_test card_test[SETTINGS_MAX_MODELS];
     uint64_t now_ns; /* of the call under way */
@@ -153,8 +155,28 @@ static bool create_cards(struct engine *e, const struct engine_settings *setting
     return e->cards != NULL;
 }
 
+static bool take_memory(struct engine *e, struct error *err)
+{
+    uint32_t windows = e->plan.n_windows, outputs = e->models->max_outputs;
+    e->memory = calloc(e->capacity, sizeof *e->memory);
+    e->queue = calloc(e->capacity, sizeof(struct event *));
+    bool ok = e->memory != NULL && e->queue != NULL;
+    for (uint32_t i = 0; ok && i < e->capacity; i++) {
+        struct event_memory *m = &e->memory[i];
+        m->window = calloc(windows, sizeof *m->window);
+        m->raw = calloc((size_t)windows * outputs, sizeof *m->raw);
+        m->score = calloc((size_t)windows * outputs, sizeof *m->score);
+        m->place = calloc(e->plan.max_listed, sizeof *m->place);
+        m->value = calloc(e->plan.max_values, sizeof *m->value);
+        ok = m->window != NULL && m->raw != NULL && m->score != NULL && m->place != NULL &&
+             m->value != NULL;
+    }
+    return ok ||
+           error_set(err, ERROR_SYSTEM, "no memory for the windows of %u events", e->capacity);
+}
+
 struct engine *engine_create(const struct engine_settings *settings, const struct geometry *g,
-                             const struct model_set *models, uint32_t events_in_flight, int done_fd,
+                             const struct model_set *models, uint32_t slots, int done_fd,
                              struct monitor *monitor, struct error *err)
 {
     struct engine *e = calloc(1, sizeof *e);
@@ -162,8 +184,7 @@ struct engine *engine_create(const struct engine_settings *settings, const struc
         error_set(err, ERROR_SYSTEM, "no memory for the engine");
         return NULL;
     }
-    *e =
-        (struct engine){.g = g, .models = models, .capacity = events_in_flight, .monitor = monitor};
+    *e = (struct engine){.g = g, .models = models, .capacity = slots, .monitor = monitor};
     bool ok = window_plan_init(&e->plan, settings, g, models, err);
     for (uint32_t i = 0; ok && i < models->n_models; i++)
         ok = create_scorer(&e->scorer[i], settings->kernel, models->entry[i].model, err);
@@ -171,10 +192,7 @@ struct engine *engine_create(const struct engine_settings *settings, const struc
         ok = create_cards(e, settings, done_fd, err);
     if (ok) {
         name_engine(e);
-        e->memory = calloc(e->capacity, sizeof *e->memory);
-        e->queue = calloc(e->capacity, sizeof(struct event *));
-        ok = (e->memory != NULL && e->queue != NULL) ||
-             error_set(err, ERROR_SYSTEM, "no memory for the engine");
+        ok = take_memory(e, err);
     }
     if (!ok)
         engine_destroy(&e);
@@ -194,7 +212,7 @@ void engine_destroy(struct engine **handle)
             self_test_fini(&e->test[i]);
     }
     free(e->test);
-    for (uint32_t i = 0; e->memory != NULL && i < e->n_prepared; i++) {
+    for (uint32_t i = 0; e->memory != NULL && i < e->capacity; i++) {
         free(e->memory[i].window);
         free(e->memory[i].raw);
         free(e->memory[i].score);
@@ -226,28 +244,42 @@ uint64_t engine_memory_bytes(const struct engine *e)
             e->plan.max_listed * sizeof(struct pixel) + e->plan.max_values * sizeof(int32_t));
 }
 
-bool engine_prepare_event(struct engine *e, struct event *ev, struct error *err)
+/* ---- self-test ---- */
+
+static bool same_as_reference(const struct scorer *s, const struct model *m,
+                              const struct self_test *t, struct error *err)
 {
-    uint32_t windows = e->plan.n_windows, outputs = e->models->max_outputs;
-    if (e->n_prepared == e->capacity)
-        return error_set(err, ERROR_SYSTEM, "more events than the engine was made for");
-    struct event_memory *m = &e->memory[e->n_prepared++];
-    m->window = calloc(windows, sizeof *m->window);
-    m->raw = calloc((size_t)windows * outputs, sizeof *m->raw);
-    m->score = calloc((size_t)windows * outputs, sizeof *m->score);
-    m->place = calloc(e->plan.max_listed, sizeof *m->place);
-    m->value = calloc(e->plan.max_values, sizeof *m->value);
-    if (m->window == NULL || m->raw == NULL || m->score == NULL || m->place == NULL ||
-        m->value == NULL)
-        return error_set(err, ERROR_SYSTEM, "no memory for the windows of an event");
-    ev->n_windows = windows;
-    ev->window = m->window;
-    ev->score_raw = m->raw;
-    ev->score = m->score;
-    ev->score_stride = outputs;
-    ev->memory = m;
+    int64_t raw[MODEL_MAX_OUTPUTS];
+    for (uint32_t i = 0; i < t->test.n; i++) {
+        s->kernel->run(s->state, &t->window[i], raw);
+        if (memcmp(raw, t->raw + (size_t)i * m->n_outputs, m->n_outputs * sizeof *raw) != 0)
+            return error_set(err, ERROR_MODEL,
+                             "model %s: kernel %s differs from the scalar reference at window %u "
+                             "of the self-test",
+                             m->path, s->kernel->name, i);
+    }
     return true;
 }
+
+bool engine_self_test(const struct engine *e, struct error *err)
+{
+    for (uint32_t i = 0; i < e->models->n_models; i++) {
+        const struct model *m = e->models->entry[i].model;
+        const struct kernel *judge = kernel_choose("scalar", m, err);
+        void *state = judge == NULL ? NULL : judge->create(m, err);
+        struct self_test test = {0};
+        bool good = state != NULL && self_test_init(&test, m, judge, state, err) &&
+                    same_as_reference(&e->scorer[i], m, &test, err);
+        self_test_fini(&test);
+        if (state != NULL)
+            judge->destroy(state);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+/* ---- an event ---- */
 
 /* Scores window `i`, or lets a card do it. */
 static void score(struct engine *e, struct event *ev, uint32_t i)
@@ -265,7 +297,8 @@ static void score(struct engine *e, struct event *ev, uint32_t i)
     enum fpga_fallback why;
     if (e->cards != NULL && cards_have(e->cards, w->model)) {
         struct event_memory *memory = ev->memory;
-        if (cards_put(e->cards, ev, i, e->now_ns, &why)) {
+        why = FPGA_FALLBACK_no_card;
+        if (e->cards_begun && cards_put(e->cards, ev, i, e->now_ns, &why)) {
             memory->out++;
             return;
         }
@@ -274,22 +307,37 @@ static void score(struct engine *e, struct event *ev, uint32_t i)
     cpu_score(e, ev, i);
 }
 
-bool engine_submit(struct engine *e, struct event *ev, uint64_t now_ns)
+static void attach(struct engine *e, struct event *ev)
 {
-    if (e->count == e->capacity)
-        return false;
-    struct event_memory *m = ev->memory;
+    struct event_memory *m = &e->memory[ev->index];
     m->out = 0;
-    e->now_ns = now_ns;
+    ev->n_windows = e->plan.n_windows;
+    ev->window = m->window;
+    ev->score_raw = m->raw;
+    ev->score = m->score;
+    ev->score_stride = e->models->max_outputs;
+    ev->memory = m;
     ev->scored_by_cpu = ev->scored_by_card = false;
+}
+
+static void tick_cards(struct engine *e, uint64_t now_ns)
+{
+    if (e->cards != NULL && e->cards_begun)
+        cards_tick(e->cards, now_ns);
+}
+
+void engine_submit(struct engine *e, struct event *ev, uint64_t now_ns)
+{
+    assert(ev->index < e->capacity && e->count < e->capacity);
+    attach(e, ev);
+    e->now_ns = now_ns;
+    const struct event_memory *m = ev->memory;
     for (uint32_t i = 0; i < e->plan.n_windows; i++) {
         window_cut(&e->plan, i, e->g, e->models, ev, m->place, m->value);
         score(e, ev, i);
     }
     e->queue[(e->first + e->count++) % e->capacity] = ev;
-    if (e->cards != NULL)
-        cards_tick(e->cards, now_ns);
-    return true;
+    tick_cards(e, now_ns);
 }
 
 bool engine_ready(const struct engine *e)
@@ -300,14 +348,13 @@ bool engine_ready(const struct engine *e)
 
 uint64_t engine_next_ns(const struct engine *e)
 {
-    return e->cards != NULL ? cards_next_ns(e->cards) : UINT64_MAX;
+    return e->cards != NULL && e->cards_begun ? cards_next_ns(e->cards) : UINT64_MAX;
 }
 
 struct event *engine_take(struct engine *e, uint64_t now_ns)
 {
     e->now_ns = now_ns;
-    if (e->cards != NULL)
-        cards_tick(e->cards, now_ns);
+    tick_cards(e, now_ns);
     if (!engine_ready(e))
         return NULL;
     struct event *ev = e->queue[e->first];
@@ -320,4 +367,28 @@ struct event *engine_take(struct engine *e, uint64_t now_ns)
 uint32_t engine_in_flight(const struct engine *e)
 {
     return e->count;
+}
+
+/* ---- whose the cards are ---- */
+
+void engine_begin_cards(struct engine *e)
+{
+    e->cards_begun = e->cards != NULL;
+    if (e->cards != NULL)
+        cards_begin(e->cards);
+    else if (e->monitor != NULL)
+        atomic_store(&e->monitor->n_cards, 0);
+}
+
+void engine_end_cards(struct engine *e)
+{
+    assert(e->count == 0);
+    if (e->cards != NULL)
+        cards_end(e->cards);
+    e->cards_begun = false;
+}
+
+bool engine_cards_gone(const struct engine *e)
+{
+    return e->cards == NULL || cards_gone(e->cards);
 }

@@ -64,8 +64,7 @@ bool score_lane_init(struct score_lane *l, const struct settings *settings,
     struct engine_settings engine = settings->engine;
     engine.kind = ENGINE_CPU; /* the CPU is the judge of every card, and cards are the daemon's */
     s->engine = s->assembler == NULL ? NULL : engine_create(&engine, g, models, 1, -1, NULL, err);
-    if (s->engine == NULL || !take_memory(s, err) ||
-        !engine_prepare_event(s->engine, assembler_slot(s->assembler, 0), err))
+    if (s->engine == NULL || !take_memory(s, err))
         return false;
     uint32_t windows = score_lane_windows(l);
     l->vertex = calloc(windows + 1, sizeof *l->vertex);
@@ -314,7 +313,9 @@ void score_lane_run(struct score_lane *l)
     if (!push_input(l))
         return;
     struct event *ev = assembler_take(s->assembler, 0);
-    if (ev == NULL || !engine_submit(s->engine, ev, 0) || engine_take(s->engine, 0) != ev) {
+    if (ev != NULL)
+        engine_submit(s->engine, ev, 0);
+    if (ev == NULL || engine_take(s->engine, 0) != ev) {
         l->failed = true;
         error_set(&l->err, ERROR_SYSTEM, "event (%u, %u, %" PRIu64 ") was not scored",
                   l->input.id.run, l->input.id.subrun, l->input.id.event);

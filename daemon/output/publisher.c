@@ -1,22 +1,30 @@
 /* How: PUB runs with ZMQ_XPUB_NODROP, so that a full queue is told (EAGAIN)
  * instead of hidden; the message is then sent again without it, which drops it for
- * the full queues alone. */
+ * the full queues alone. Each run_info has a form of its own, which its decisions are
+ * filled into. */
 #include "output/publisher.h"
 
 #include "output/decision_message.h"
 #include "output/endpoint.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
-struct publisher {
-    struct monitor *monitor;
-    void *pub, *push; /* NULL: no endpoints */
+/* A decision under one run_info. */
+struct form {
+    _Atomic(const struct run_info *) info; /* NULL: free */
     struct decision_message *message;
     uint8_t *buffer;
     size_t buffer_bytes;
+};
+
+struct publisher {
+    struct monitor *monitor;
+    void *pub, *push; /* NULL: no endpoints */
+    struct form form[PUBLISHER_FORMS];
 };
 
 static const char *const topics[EVENT_FATE_COUNT] = {
@@ -58,6 +66,62 @@ static void *open_socket(void *context, int type, const struct output_settings *
     return socket;
 }
 
+/* ---- forms ---- */
+
+static void clear_form(struct form *f)
+{
+    decision_message_destroy(&f->message);
+    free(f->buffer);
+    f->buffer = NULL;
+    atomic_store_explicit(&f->info, NULL, memory_order_release);
+}
+
+static struct form *find_form(struct publisher *p, const struct run_info *info)
+{
+    for (uint32_t i = 0; i < PUBLISHER_FORMS; i++) {
+        if (atomic_load_explicit(&p->form[i].info, memory_order_acquire) == info) {
+            return &p->form[i];
+        }
+    }
+    return NULL;
+}
+
+bool publisher_add(struct publisher *p, const struct run_info *info, struct error *err)
+{
+    struct form *f = find_form(p, NULL);
+    if (f == NULL) {
+        return error_set(err, ERROR_SYSTEM, "more than %d sets of settings at a time",
+                         PUBLISHER_FORMS);
+    }
+    f->message = decision_message_create(info);
+    if (f->message != NULL) {
+        f->buffer_bytes = decision_message_largest_bytes(f->message);
+        f->buffer = malloc(f->buffer_bytes);
+    }
+    if (f->buffer == NULL) {
+        clear_form(f);
+        return error_set(err, ERROR_SYSTEM, "no memory for the publisher");
+    }
+    atomic_store_explicit(&f->info, info, memory_order_release);
+    return true;
+}
+
+void publisher_remove(struct publisher *p, const struct run_info *info)
+{
+    struct form *f = find_form(p, info);
+    if (f != NULL) {
+        clear_form(f);
+    }
+}
+
+/* An event without a run_info was made by somebody who has only one. */
+static struct form *form_of(struct publisher *p, const struct event *ev)
+{
+    struct form *f = ev->info != NULL ? find_form(p, ev->info) : &p->form[0];
+    assert(f != NULL); /* it is removed when the last of its events is released */
+    return f;
+}
+
 struct publisher *publisher_create(const struct output_settings *settings,
                                    const struct run_info *info, void *zmq_context,
                                    struct monitor *monitor, struct error *err)
@@ -68,15 +132,7 @@ struct publisher *publisher_create(const struct output_settings *settings,
         return NULL;
     }
     p->monitor = monitor;
-    p->message = decision_message_create(info);
-    if (p->message != NULL) {
-        p->buffer_bytes = decision_message_largest_bytes(p->message);
-        p->buffer = malloc(p->buffer_bytes);
-    }
-    bool good = p->buffer != NULL;
-    if (!good) {
-        (void)error_set(err, ERROR_SYSTEM, "no memory for the publisher");
-    }
+    bool good = publisher_add(p, info, err);
     if (good && settings->decisions.count > 0) {
         p->pub = open_socket(zmq_context, ZMQ_PUB, settings, &settings->decisions,
                              "output.decisions", err);
@@ -136,19 +192,20 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
         counter_add(&p->monitor->decisions_unsent, 1);
         return;
     }
-    const Sparsed__Decision *d = decision_message_fill(p->message, ev, now_ns, wall_ns);
-    size_t bytes = sparsed__decision__pack(d, p->buffer);
-    assert(bytes <= p->buffer_bytes);
+    struct form *form = form_of(p, ev);
+    const Sparsed__Decision *d = decision_message_fill(form->message, ev, now_ns, wall_ns);
+    size_t bytes = sparsed__decision__pack(d, form->buffer);
+    assert(bytes <= form->buffer_bytes);
     bool sent = false;
     if (p->pub != NULL) {
-        sent = send_both(p->pub, topic, p->buffer, bytes);
+        sent = send_both(p->pub, topic, form->buffer, bytes);
         if (!sent) {
             counter_add(&p->monitor->decisions_missed, 1);
-            sent = send_to_those_with_room(p->pub, topic, p->buffer, bytes);
+            sent = send_to_those_with_room(p->pub, topic, form->buffer, bytes);
         }
     }
     if (p->push != NULL) {
-        if (send_both(p->push, topic, p->buffer, bytes)) {
+        if (send_both(p->push, topic, form->buffer, bytes)) {
             sent = true;
         } else {
             counter_add(&p->monitor->decisions_missed, 1);
@@ -173,8 +230,9 @@ void publisher_destroy(struct publisher **publisher, int linger_ms)
     }
     close_socket(p->pub, linger_ms);
     close_socket(p->push, linger_ms);
-    decision_message_destroy(&p->message);
-    free(p->buffer);
+    for (uint32_t i = 0; i < PUBLISHER_FORMS; i++) {
+        clear_form(&p->form[i]);
+    }
     free(p);
     *publisher = NULL;
 }

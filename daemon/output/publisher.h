@@ -19,7 +19,7 @@
  * anything is missed.
  *
  * All memory, the message for the largest possible event included, is taken by
- * publisher_create. One thread owns it after that: the output thread.
+ * publisher_create and publisher_add. One thread owns it after that: the output thread.
  */
 #ifndef SPARSED_OUTPUT_PUBLISHER_H
 #define SPARSED_OUTPUT_PUBLISHER_H
@@ -33,11 +33,19 @@
 
 struct publisher;
 
+enum { PUBLISHER_FORMS = 4 };
+
 /* `settings` and `info` and the monitor are borrowed. No endpoints at all is
  * allowed: then nothing is sent. Errors: NETWORK names the endpoint, SYSTEM. */
 struct publisher *publisher_create(const struct output_settings *settings,
                                    const struct run_info *info, void *zmq_context,
                                    struct monitor *monitor, struct error *err);
+
+/* Another run_info that events may carry (event->info), at most PUBLISHER_FORMS at a time;
+ * before the first of its events comes, after the last one is released. A thread of its own
+ * may call these two while another sends. False: `err` (SYSTEM). */
+bool publisher_add(struct publisher *p, const struct run_info *info, struct error *err);
+void publisher_remove(struct publisher *p, const struct run_info *info);
 
 /* Sends the decision of a decided event. `now_ns` is monotonic (for the latency),
  * `wall_ns` since the epoch (decided_time_ns). Never blocks, never fails. */

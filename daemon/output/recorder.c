@@ -20,8 +20,9 @@
 #define BACK_OFF_MAX_NS (60 * SECOND_NS)
 
 struct recorder {
-    const struct record_settings *settings;
-    const struct run_info *info;
+    struct record_settings settings;
+    const struct run_info *info; /* of the event being written */
+    uint32_t epoch;              /* of the open file */
     struct monitor *monitor;
     struct record_file *file; /* NULL: closed or failing */
     uint32_t run;             /* of the open file */
@@ -61,7 +62,7 @@ static void look_at_disk(struct recorder *r, uint64_t now_ns)
 {
     struct statvfs disk;
     r->looked_ns = now_ns;
-    if (statvfs(r->settings->directory, &disk) == 0) {
+    if (statvfs(r->settings.directory, &disk) == 0) {
         atomic_store(&r->monitor->disk_free_bytes, (uint64_t)disk.f_bavail * disk.f_frsize);
     }
 }
@@ -84,7 +85,7 @@ struct recorder *recorder_create(const struct record_settings *settings,
         (void)error_set(err, ERROR_SYSTEM, "no memory for the recorder");
         return NULL;
     }
-    r->settings = settings;
+    r->settings = *settings;
     r->info = info;
     r->monitor = monitor;
     look_at_disk(r, 0);
@@ -169,7 +170,7 @@ static void make_path(const struct recorder *r, uint32_t run, uint64_t wall_ns, 
     struct tm utc;
     (void)gmtime_r(&seconds, &utc);
     (void)strftime(date, sizeof date, "%Y%m%dT%H%M%S", &utc);
-    (void)snprintf(path, bytes, "%s/%s-run%06u-%s-%04u.h5", r->settings->directory,
+    (void)snprintf(path, bytes, "%s/%s-run%06u-%s-%04u.h5", r->settings.directory,
                    name[0] != '\0' ? name : "sparsed", run, date, r->sequence);
 }
 
@@ -190,13 +191,14 @@ static bool open_file(struct recorder *r, const struct event *ev, uint64_t now_n
     struct error err = {0};
     make_path(r, ev->id.run, wall_ns, path, sizeof path);
     r->sequence++;
-    r->file = record_file_create(path, r->settings->contents, has_counts(ev), r->info, &err);
+    r->file = record_file_create(path, r->settings.contents, has_counts(ev), r->info, &err);
     if (r->file == NULL) {
         set_pending(r, 1); /* the event that asked for it */
         fail(r, now_ns, err.text);
         return false;
     }
     r->run = ev->id.run;
+    r->epoch = r->info->epoch;
     r->opened_ns = r->flushed_ns = now_ns;
     r->counted_bytes = 0;
     counter_add(&r->monitor->record_files, 1);
@@ -206,19 +208,24 @@ static bool open_file(struct recorder *r, const struct event *ev, uint64_t now_n
 
 static bool is_over(const struct recorder *r, uint64_t now_ns)
 {
-    return (r->settings->rotate_bytes > 0 &&
-            record_file_bytes(r->file) >= r->settings->rotate_bytes) ||
-           (r->settings->rotate_ns > 0 && now_ns - r->opened_ns >= r->settings->rotate_ns);
+    return (r->settings.rotate_bytes > 0 &&
+            record_file_bytes(r->file) >= r->settings.rotate_bytes) ||
+           (r->settings.rotate_ns > 0 && now_ns - r->opened_ns >= r->settings.rotate_ns);
 }
 
 static bool fits(const struct recorder *r, const struct event *ev)
 {
-    return r->run == ev->id.run && ((r->settings->contents & RECORD_SAMPLES) == 0 ||
-                                    record_file_counts(r->file) == has_counts(ev));
+    return r->run == ev->id.run && r->epoch == r->info->epoch &&
+           ((r->settings.contents & RECORD_SAMPLES) == 0 ||
+            record_file_counts(r->file) == has_counts(ev));
 }
 
 void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns, uint64_t wall_ns)
 {
+    if (ev->info != NULL) {
+        r->info = ev->info;
+        r->settings = ev->info->settings->output.record;
+    }
     if (r->file != NULL && (is_over(r, now_ns) || !fits(r, ev))) {
         close_file(r, now_ns);
     }
@@ -235,7 +242,7 @@ void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns,
     errno = 0;
     if (!record_file_append(r->file, ev, now_ns, wall_ns)) {
         fail(r, now_ns, errno != 0 ? strerror(errno) : "write failed");
-    } else if (now_ns - r->flushed_ns >= r->settings->flush_ns) {
+    } else if (now_ns - r->flushed_ns >= r->settings.flush_ns) {
         flush(r, now_ns);
     }
 }
@@ -245,7 +252,7 @@ void recorder_tick(struct recorder *r, uint64_t now_ns)
     if (now_ns - r->looked_ns >= SECOND_NS) {
         look_at_disk(r, now_ns);
     }
-    if (r->file != NULL && now_ns - r->flushed_ns >= r->settings->flush_ns) {
+    if (r->file != NULL && now_ns - r->flushed_ns >= r->settings.flush_ns) {
         flush(r, now_ns);
     }
     if (r->file != NULL && is_over(r, now_ns)) {

@@ -8,7 +8,7 @@
  *     wire_table       contents "samples": one row a wire, as OpenSamples has it,
  *                      so that sparse-replay can play the file again
  *
- *     closed --event--> open --size, time, another run--> closed
+ *     closed --event--> open --size, time, another run, other models or settings--> closed
  *                        | write or flush failed
  *                        v
  *                     failing: events are lost and counted; after 1 s, then 2, 4
@@ -40,7 +40,7 @@ struct recorder *recorder_create(const struct record_settings *settings,
                                  const struct run_info *info, struct monitor *monitor,
                                  struct error *err);
 
-/* Writes an accepted event: `now_ns` monotonic, `wall_ns` since the epoch. The event
+/* Writes an accepted event, under event->info (NULL: as recorder_create was told): `now_ns` monotonic, `wall_ns` since the epoch. The event
  * may be released when this returns. */
 void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns, uint64_t wall_ns);
 

@@ -47,6 +47,10 @@ const struct settings *pipeline_settings(const struct pipeline *p);
  * has changed. */
 bool pipeline_change(struct pipeline *p, const struct settings *wanted, struct error *err);
 
+/* Puts the run_info in force on `board`, now and after each change; NULL: no longer.
+ * Before pipeline_destroy the board must have another one, or no reader. */
+void pipeline_show(struct pipeline *p, struct run_info_board *board);
+
 /* Frees epochs whose last event is released. Call it now and then, from the thread that
  * calls pipeline_change; pipeline_destroy frees what is left. */
 void pipeline_tend(struct pipeline *p);

@@ -16,6 +16,7 @@ static void release(struct pipeline *p, struct event *ev, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < ev->n_kept; i++)
         pipeline_kept_close(ev->kept[i].message);
+    epoch_release(p, ev);
     assembler_release(p->assembler, ev, now_ns);
 }
 
@@ -42,6 +43,8 @@ static bool push(struct pipeline *p, struct worker *w, const struct reduced *r, 
     if (fate == FRAGMENT_NO_SLOT && block)
         fate = FRAGMENT_STOPPED;
     pipeline_fragment_fate(p, r->fragment.source, fate);
+    if (fate == FRAGMENT_ASSEMBLED)
+        absence_learn(p->absence, &r->fragment);
     if (fate != FRAGMENT_ASSEMBLED && r->message != NULL)
         pipeline_kept_close(r->message);
     ring_push(&w->free_reduced, (void *)(uintptr_t)r);
@@ -67,31 +70,32 @@ static bool assemble(struct pipeline *p, uint64_t now_ns)
     }
     atomic_store_explicit(&p->no_slots, waiting, memory_order_relaxed);
     struct assembler_counts counts = assembler_counts(p->assembler);
-    uint64_t refused = counter_read(&p->monitor->event_fate[EVENT_LOST_NO_SLOT]);
-    counter_add(&p->monitor->event_fate[EVENT_LOST_NO_SLOT], counts.refused - refused);
-    atomic_store_explicit(&p->monitor->events_in, counts.opened + counts.refused,
-                          memory_order_relaxed);
+    uint64_t opened = counts.opened - p->counted.opened;
+    uint64_t refused = counts.refused - p->counted.refused;
+    counter_add(&p->monitor->events_in, opened + refused);
+    counter_add(&p->monitor->event_fate[EVENT_LOST_NO_SLOT], refused);
+    p->counted = counts;
     return moved;
 }
 
 /* Whole events go to the engine; incomplete ones too, or are dropped. */
 static bool submit(struct pipeline *p, uint64_t now_ns)
 {
+    enum incomplete_policy incomplete = p->epoch->settings.readout.incomplete;
     bool moved = false;
     struct event *ev;
     while ((ev = assembler_take(p->assembler, now_ns)) != NULL) {
         moved = true;
+        if (ev->incomplete)
+            (void)absence_explain(p->absence, ev, pipeline_stopped(p, STOP_EVENTS), now_ns);
         if (ev->incomplete && pipeline_stopped(p, STOP_EVENTS)) {
             count_fate(p, EVENT_LOST_STOP);
             release(p, ev, now_ns);
-        } else if (ev->incomplete && p->settings->readout.incomplete == INCOMPLETE_DROP) {
+        } else if (ev->incomplete && incomplete == INCOMPLETE_DROP) {
             count_fate(p, EVENT_LOST_TIMEOUT);
             release(p, ev, now_ns);
-        } else if (!engine_submit(p->engine, ev, now_ns)) {
-            /* It was made for as many events as there are slots. */
-            log_error("the engine refused an event");
-            count_fate(p, EVENT_LOST_STOP);
-            release(p, ev, now_ns);
+        } else {
+            epoch_submit(p, ev, now_ns);
         }
     }
     return moved;
@@ -122,33 +126,19 @@ static bool decide(struct pipeline *p)
 {
     bool moved = false;
     struct event *ev;
-    while ((ev = engine_take(p->engine, clock_monotonic_ns())) != NULL) {
+    while ((ev = epoch_take_scored(p, clock_monotonic_ns())) != NULL) {
         moved = true;
-        trigger_decide(p->trigger, ev);
+        epoch_decide(p, ev);
         ev->decided_ns = clock_monotonic_ns();
         count_fate(p, ev->decision.fate);
         count_event(p->monitor, ev);
+        if (p->record && ev->decision.fate == EVENT_ACCEPTED)
+            counter_add(&p->monitor->record_wanted, 1);
         p->decided++;
         ring_push(&p->to_output, ev);
         wake_signal(&p->output_wake);
     }
     return moved;
-}
-
-/* in = all fates + in flight, counted a second way: in flight is the slots in use,
- * less those whose event is decided. All of it is this thread's own, so it is exact. */
-static void check_ledger(struct pipeline *p, uint64_t now_ns)
-{
-    struct ledger l = monitor_ledger(p->monitor);
-    uint64_t undecided = assembler_slots_used(p->assembler) - p->decided;
-    if (l.in_flight != undecided) {
-        counter_add(&p->monitor->ledger_broken, 1);
-        log_limited(LOG_LEVEL_ERROR,
-                    "the ledger does not close: %llu events in flight by their fates, %llu by "
-                    "their slots",
-                    (unsigned long long)l.in_flight, (unsigned long long)undecided);
-    }
-    p->next_check_ns = now_ns + NS_PER_S;
 }
 
 static void show_queues(struct pipeline *p)
@@ -173,12 +163,12 @@ static bool something_waits(struct pipeline *p)
             return true;
     }
     return ring_peek(&p->from_output) != NULL || ring_peek(&p->from_record) != NULL ||
-           engine_ready(p->engine);
+           epoch_ready(p);
 }
 
 static void sleep_until_work(struct pipeline *p, uint64_t now_ns)
 {
-    uint64_t deadline = assembler_next_deadline_ns(p->assembler), cards = engine_next_ns(p->engine);
+    uint64_t deadline = assembler_next_deadline_ns(p->assembler), cards = epoch_next_ns(p, now_ns);
     deadline = cards < deadline ? cards : deadline;
     uint64_t wait = deadline <= now_ns ? 0 : deadline - now_ns;
     wake_prepare(&p->event_wake);
@@ -197,8 +187,7 @@ static bool drained(struct pipeline *p)
         if (p->worker[i].held != NULL || ring_peek(&p->worker[i].out) != NULL)
             return false;
     }
-    return assembler_next_deadline_ns(p->assembler) == UINT64_MAX &&
-           engine_in_flight(p->engine) == 0;
+    return assembler_next_deadline_ns(p->assembler) == UINT64_MAX && epoch_nothing_in_flight(p);
 }
 
 enum pipeline_step pipeline_event_step(struct pipeline *p, uint64_t now_ns)
@@ -207,29 +196,34 @@ enum pipeline_step pipeline_event_step(struct pipeline *p, uint64_t now_ns)
     /* The sources are silent for good: what is open will stay incomplete. */
     if (pipeline_stopped(p, STOP_EVENTS))
         assembler_expire_all(p->assembler);
+    epoch_take_offered(p);
     bool moved = take_back(p, now_ns);
     moved |= assemble(p, now_ns);
     moved |= submit(p, now_ns);
     moved |= decide(p);
     if (now_ns >= p->next_check_ns)
-        check_ledger(p, now_ns);
+        pipeline_check_books(p, now_ns, false);
     if (moved)
         return STEP_MOVED;
     show_queues(p);
     if (!drained(p))
         return STEP_IDLE;
-    check_ledger(p, now_ns);
+    pipeline_check_books(p, now_ns, false);
     return STEP_END;
 }
 
 void *pipeline_event_thread(void *arg)
 {
     struct pipeline *p = arg;
+    struct thread_clock clock = pipeline_clock(p, THREAD_event);
     enum pipeline_step step;
     uint64_t now;
-    while ((step = pipeline_event_step(p, now = clock_monotonic_ns())) != STEP_END) {
-        if (step == STEP_IDLE)
-            sleep_until_work(p, now);
+    while ((step = pipeline_event_step(p, now = pipeline_busy(&clock))) != STEP_END) {
+        if (step == STEP_MOVED)
+            continue;
+        sleep_until_work(p, now);
+        pipeline_idle(&clock);
     }
+    (void)pipeline_busy(&clock);
     return NULL;
 }

@@ -20,7 +20,7 @@ static void publish(struct pipeline *p, struct event *ev, uint64_t now_ns)
     histogram_record(&m->stage[STAGE_output], now - ev->decided_ns);
     histogram_record(&m->stage[STAGE_latency], now - ev->last_fragment_ns);
     if (ev->decision.fate == EVENT_ACCEPTED)
-        picture_take(&m->gallery, ev, &p->info, now, clock_wall_ns());
+        picture_take(&m->gallery, ev, ev->info, now, clock_wall_ns());
     bool wanted = p->record && ev->decision.fate == EVENT_ACCEPTED;
     if (wanted && ring_count(&p->to_record) < p->settings->output.record.queue) {
         ring_push(&p->to_record, ev);
@@ -73,21 +73,29 @@ static void sleep_until(struct pipeline *p, struct wake *w, struct ring *ring,
 void *pipeline_output_thread(void *arg)
 {
     struct pipeline *p = arg;
+    struct thread_clock clock = pipeline_clock(p, THREAD_output);
     enum pipeline_step step;
-    while ((step = pipeline_output_step(p, clock_monotonic_ns())) != STEP_END) {
-        if (step == STEP_IDLE)
-            sleep_until(p, &p->output_wake, &p->to_output, STOP_OUTPUT);
+    while ((step = pipeline_output_step(p, pipeline_busy(&clock))) != STEP_END) {
+        if (step == STEP_MOVED)
+            continue;
+        sleep_until(p, &p->output_wake, &p->to_output, STOP_OUTPUT);
+        pipeline_idle(&clock);
     }
+    (void)pipeline_busy(&clock);
     return NULL;
 }
 
 void *pipeline_record_thread(void *arg)
 {
     struct pipeline *p = arg;
+    struct thread_clock clock = pipeline_clock(p, THREAD_record);
     enum pipeline_step step;
-    while ((step = pipeline_record_step(p, clock_monotonic_ns())) != STEP_END) {
-        if (step == STEP_IDLE)
-            sleep_until(p, &p->record_wake, &p->to_record, STOP_RECORDER);
+    while ((step = pipeline_record_step(p, pipeline_busy(&clock))) != STEP_END) {
+        if (step == STEP_MOVED)
+            continue;
+        sleep_until(p, &p->record_wake, &p->to_record, STOP_RECORDER);
+        pipeline_idle(&clock);
     }
+    (void)pipeline_busy(&clock);
     return NULL;
 }

@@ -6,7 +6,9 @@
 #ifndef SPARSED_PIPELINE_PARTS_H
 #define SPARSED_PIPELINE_PARTS_H
 
+#include "assembly/absence.h"
 #include "assembly/assembler.h"
+#include "base/clock.h"
 #include "base/ring.h"
 #include "base/wake.h"
 #include "data/fragment.h"
@@ -17,6 +19,7 @@
 #include "output/publisher.h"
 #include "output/recorder.h"
 #include "output/run_info.h"
+#include "pipeline/epoch.h"
 #include "readout/decode.h"
 #include "readout/payload.h"
 #include "readout/socket.h"
@@ -42,7 +45,6 @@ struct job {
 /* The one message that the readout holds while no worker has room for it. */
 struct pending {
     bool waits;
-    uint64_t since_ns; /* up to here its dead time is counted */
     struct message message;
     struct fragment fragment;
 };
@@ -80,11 +82,30 @@ enum pipeline_step {
 /* How far a stop has come; each thread ends when all before it have. */
 enum stop_state { STOP_NOT, STOP_READOUT, STOP_WORKERS, STOP_EVENTS, STOP_OUTPUT, STOP_RECORDER };
 
+/* Models and what computes them; of one epoch, or of several that differ elsewhere. */
+struct scoring {
+    struct engine_settings settings;
+    const struct model_set *models;
+    struct model_set loaded; /* `models`, unless they are the caller's */
+    struct engine *engine;   /* event thread */
+    uint32_t epochs;         /* that have it; control thread */
+    bool cards_ended;        /* event thread */
+    _Atomic bool rested;     /* the event thread has done with it: no event, no card */
+};
+
+struct epoch {
+    struct run_info info; /* first: event->info is its event's epoch */
+    struct settings settings;
+    struct scoring *scoring;
+    struct trigger *trigger;
+    uint64_t events;   /* submitted, not released; event thread */
+    _Atomic bool idle; /* not in force, and its last event is released */
+};
+
 struct pipeline {
-    const struct settings *settings;
+    const struct settings *settings; /* those it was made with: keys that do not change */
     const struct geometry *g;
     struct monitor *monitor;
-    struct run_info info;
     bool record;           /* accepted events are recorded */
     bool keep_samples;     /* ... with their samples */
     _Atomic int stop;      /* enum stop_state */
@@ -99,6 +120,8 @@ struct pipeline {
     struct sources *sources;
     uint32_t next_worker;
     struct pending pending;
+    bool stood_still;           /* paused, in the last step */
+    _Atomic bool readout_holds; /* a message that is counted as received and nowhere else */
 
     uint32_t n_workers;
     struct worker *worker;
@@ -107,10 +130,27 @@ struct pipeline {
     pthread_t event_thread;
     struct wake event_wake;
     struct assembler *assembler;
-    struct engine *engine;
-    struct trigger *trigger;
+    struct absence *absence;
+    struct assembler_counts counted; /* of the assembler's, in the monitor already */
     uint64_t next_check_ns;
     uint32_t decided; /* slots whose event has its fate and is with output or recorder */
+
+    /* epochs: the control thread's */
+    struct epoch *alive[EPOCH_MAX_ALIVE]; /* from the oldest to the one in force */
+    uint32_t n_alive, epochs_made;
+    struct run_info_board *board;
+    uint64_t fixed_bytes; /* memory but the engines' */
+    bool running;         /* the threads are there */
+    /* epochs: between the two */
+    _Atomic(struct epoch *) offered;
+    _Atomic uint32_t in_force; /* number of the epoch */
+    /* epochs: the event thread's */
+    struct epoch *epoch;                      /* in force */
+    struct scoring *leaving[EPOCH_MAX_ALIVE]; /* not in force, the oldest first */
+    uint32_t n_leaving;
+    uint64_t pace_ns; /* of the accept rate, across epochs */
+    uint32_t counted_epoch;
+    uint8_t counted_model[SETTINGS_MAX_MODELS][SHA256_BYTES];
 
     /* output and recorder */
     pthread_t output_thread, record_thread;
@@ -137,12 +177,65 @@ enum pipeline_step pipeline_event_step(struct pipeline *p, uint64_t now_ns);
 enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns);
 enum pipeline_step pipeline_record_step(struct pipeline *p, uint64_t now_ns);
 
-/* Counts what became of a fragment. */
+/* epoch.c, while the pipeline is made and ended: the first epoch; all that are left. */
+bool epoch_first(struct pipeline *p, const struct model_set *models, struct error *err);
+void epoch_free_all(struct pipeline *p);
+
+/* epoch.c, for the event thread: takes a new epoch into force, which is an event boundary;
+ * scores an event with it; the next event that has all scores, in the order of submission;
+ * its decision; its end. */
+void epoch_take_offered(struct pipeline *p);
+void epoch_submit(struct pipeline *p, struct event *ev, uint64_t now_ns);
+struct event *epoch_take_scored(struct pipeline *p, uint64_t now_ns);
+void epoch_decide(struct pipeline *p, struct event *ev);
+void epoch_release(struct pipeline *p, struct event *ev);
+
+/* As engine_ready, engine_in_flight and engine_next_ns, over all engines. */
+bool epoch_ready(const struct pipeline *p);
+bool epoch_nothing_in_flight(const struct pipeline *p);
+uint64_t epoch_next_ns(const struct pipeline *p, uint64_t now_ns);
+
+/* Whether `wanted` takes what `now` takes, as a change needs it; else `err` says both. */
+bool epoch_same_input(const struct model *now, const struct model *wanted, struct error *err);
+
+/* Counts what became of a fragment. Release: who sees its end sees that it was received. */
 static inline void pipeline_fragment_fate(struct pipeline *p, uint32_t source,
                                           enum fragment_fate fate)
 {
-    counter_add(&p->monitor->source[source].fate[fate], 1);
+    struct source_monitor *from = &p->monitor->source[source];
+    if (fate != FRAGMENT_ASSEMBLED)
+        atomic_store_explicit(&from->lost_at_ns[fragment_fate_loss(fate)], clock_monotonic_ns(),
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&from->fate[fate], 1, memory_order_release);
 }
+
+/* A thread's busy and idle time. What it does between two calls of pipeline_busy is busy,
+ * unless pipeline_idle says that it slept; so an idle step and the sleep after it are idle. */
+struct thread_clock {
+    struct thread_monitor *to;
+    uint64_t at_ns;
+};
+
+static inline struct thread_clock pipeline_clock(struct pipeline *p, enum monitor_thread thread)
+{
+    return (struct thread_clock){&p->monitor->thread[thread], clock_monotonic_ns()};
+}
+
+/* Gives the time. */
+static inline uint64_t pipeline_busy(struct thread_clock *c)
+{
+    uint64_t now = clock_monotonic_ns();
+    monitor_thread_charge(c->to, true, &c->at_ns, now);
+    return now;
+}
+
+static inline void pipeline_idle(struct thread_clock *c)
+{
+    monitor_thread_charge(c->to, false, &c->at_ns, clock_monotonic_ns());
+}
+
+/* Checks the invariants of the books. The event thread, or nobody else when all have ended. */
+void pipeline_check_books(struct pipeline *p, uint64_t now_ns, bool all_ended);
 
 static inline bool pipeline_stopped(const struct pipeline *p, enum stop_state state)
 {

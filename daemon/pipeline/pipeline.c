@@ -94,8 +94,7 @@ static bool create_workers(struct pipeline *p, uint64_t *memory_bytes, struct er
     return true;
 }
 
-static bool create_slots(struct pipeline *p, const struct model_set *models, uint64_t *memory_bytes,
-                         struct error *err)
+static bool create_slots(struct pipeline *p, uint64_t *memory_bytes, struct error *err)
 {
     const struct readout_settings *readout = &p->settings->readout;
     struct assembler_settings settings = {.slots = readout->event_slots,
@@ -105,37 +104,24 @@ static bool create_slots(struct pipeline *p, const struct model_set *models, uin
                                           .refuse_when_full =
                                               readout->overload == OVERLOAD_DROP_NEWEST};
     p->assembler = assembler_create(&settings, p->g, err);
-    if (p->assembler == NULL)
+    if (p->assembler == NULL || (p->absence = absence_create(p->g, p->monitor, err)) == NULL)
         return false;
-    p->engine = engine_create(&p->settings->engine, p->g, models, settings.slots, p->event_wake.fd,
-                              p->monitor, err);
-    if (p->engine == NULL)
-        return false;
-    for (uint32_t i = 0; i < settings.slots; i++) {
-        if (!engine_prepare_event(p->engine, assembler_slot(p->assembler, i), err))
-            return false;
-    }
-    *memory_bytes += assembler_memory_bytes(p->assembler) + engine_memory_bytes(p->engine);
+    *memory_bytes += assembler_memory_bytes(p->assembler);
     return true;
 }
 
-static bool create_output(struct pipeline *p, const struct model_set *models, void *zmq_context,
-                          struct error *err)
+static bool create_output(struct pipeline *p, void *zmq_context, struct error *err)
 {
     uint32_t slots = p->settings->readout.event_slots;
     if (!ring_init(&p->to_output, slots) || !ring_init(&p->from_output, slots) ||
         !ring_init(&p->to_record, slots) || !ring_init(&p->from_record, slots))
         return error_set(err, ERROR_SYSTEM, "no memory for queues");
-    p->info = (struct run_info){.settings = p->settings,
-                                .geometry = p->g,
-                                .models = models,
-                                .engine = engine_name(p->engine),
-                                .windows_per_event = engine_windows_per_event(p->engine)};
-    p->publisher = publisher_create(&p->settings->output, &p->info, zmq_context, p->monitor, err);
+    const struct run_info *info = &p->epoch->info;
+    p->publisher = publisher_create(&p->settings->output, info, zmq_context, p->monitor, err);
     if (p->publisher == NULL)
         return false;
     if (p->record)
-        p->recorder = recorder_create(&p->settings->output.record, &p->info, p->monitor, err);
+        p->recorder = recorder_create(&p->settings->output.record, info, p->monitor, err);
     return !p->record || p->recorder != NULL;
 }
 
@@ -164,20 +150,16 @@ struct pipeline *pipeline_create(const struct settings *settings, const struct g
     p->record = settings->output.record.directory[0] != '\0';
     p->keep_samples = p->record && (settings->output.record.contents & RECORD_SAMPLES) != 0;
     monitor->started_ns = clock_monotonic_ns();
-    uint64_t memory_bytes = 0;
     bool ok = create_wakes(p, err) && (p->decoder = decoder_create(err)) != NULL &&
               (p->sources = sources_create(monitor, err)) != NULL &&
-              create_workers(p, &memory_bytes, err) &&
-              create_slots(p, models, &memory_bytes, err) &&
-              (p->trigger = trigger_create(&settings->trigger, models, g, err)) != NULL &&
-              create_output(p, models, zmq_context, err) &&
+              create_workers(p, &p->fixed_bytes, err) && create_slots(p, &p->fixed_bytes, err) &&
+              epoch_first(p, models, err) && create_output(p, zmq_context, err) &&
               (p->socket = readout_socket_create(zmq_context, &settings->readout, err)) != NULL;
     if (!ok) {
         pipeline_destroy(&p);
         return NULL;
     }
     atomic_store(&monitor->slots, settings->readout.event_slots);
-    atomic_store(&monitor->memory_bytes, memory_bytes);
     return p;
 }
 
@@ -188,6 +170,7 @@ void pipeline_destroy(struct pipeline **handle)
         return;
     readout_socket_destroy(&p->socket);
     recorder_destroy(&p->recorder);
+    epoch_free_all(p);
     publisher_destroy(&p->publisher, 1000);
     struct ring *rings[] = {&p->to_output, &p->from_output, &p->to_record, &p->from_record};
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
@@ -198,8 +181,7 @@ void pipeline_destroy(struct pipeline **handle)
         }
         ring_fini(rings[i]);
     }
-    trigger_destroy(&p->trigger);
-    engine_destroy(&p->engine);
+    absence_destroy(&p->absence);
     assembler_destroy(&p->assembler);
     for (uint32_t i = 0; p->worker != NULL && i < p->n_workers; i++)
         destroy_worker(&p->worker[i]);
@@ -212,11 +194,6 @@ void pipeline_destroy(struct pipeline **handle)
     wake_fini(&p->record_wake);
     free(p);
     *handle = NULL;
-}
-
-const struct run_info *pipeline_run_info(const struct pipeline *p)
-{
-    return &p->info;
 }
 
 /* --- threads ------------------------------------------------------------- */
@@ -235,6 +212,9 @@ static bool start(pthread_t *thread, const char *name, void *(*body)(void *), vo
  * already are ended by it. */
 bool pipeline_start(struct pipeline *p, struct error *err)
 {
+    for (uint32_t i = 0; i < MONITOR_THREAD_COUNT; i++)
+        atomic_store(&p->monitor->thread[i].threads, i == THREAD_workers ? p->n_workers : 1);
+    monitor_time_begin(p->monitor, clock_monotonic_ns());
     if (p->record && !start(&p->record_thread, "record", pipeline_record_thread, p, err))
         return false;
     if (!start(&p->output_thread, "output", pipeline_output_thread, p, err) ||
@@ -247,6 +227,7 @@ bool pipeline_start(struct pipeline *p, struct error *err)
     if (!start(&p->readout_thread, "readout", pipeline_readout_thread, p, err))
         return false;
     atomic_store(&p->monitor->ready, true);
+    p->running = true;
     return true;
 }
 
@@ -272,8 +253,11 @@ static bool join(struct pipeline *p, pthread_t thread, uint64_t deadline_ns, con
     return false;
 }
 
+/* Called once the readout has ended: time is the drain's now. */
 static void tell(struct pipeline *p, enum stop_state state, struct wake *w)
 {
+    if (state > STOP_READOUT)
+        monitor_time_charge(p->monitor, TIME_draining, clock_monotonic_ns());
     atomic_store_explicit(&p->stop, (int)state, memory_order_release);
     if (w != NULL)
         wake_force(w);
@@ -301,5 +285,10 @@ bool pipeline_stop(struct pipeline *p, uint64_t limit_ns)
     if (!join(p, p->output_thread, deadline, "output"))
         return false;
     tell(p, STOP_RECORDER, &p->record_wake);
-    return !p->record || join(p, p->record_thread, deadline, "record");
+    if (p->record && !join(p, p->record_thread, deadline, "record"))
+        return false;
+    uint64_t now = clock_monotonic_ns();
+    monitor_time_charge(p->monitor, TIME_draining, now);
+    pipeline_check_books(p, now, true);
+    return true;
 }

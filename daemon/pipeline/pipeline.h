@@ -40,7 +40,8 @@ struct pipeline *pipeline_create(const struct settings *settings, const struct g
                                  const struct model_set *models, void *zmq_context,
                                  struct monitor *monitor, struct error *err);
 
-/* What the run is made of, for service/. Lives as long as the pipeline. */
+/* What is in force. Lives until the next pipeline_change or pipeline_tend
+ * (pipeline/epoch.h); a thread that is not theirs looks at a board. */
 const struct run_info *pipeline_run_info(const struct pipeline *p);
 
 /* Starts the threads; the readout takes fragments when it returns. */

@@ -37,25 +37,24 @@ static void hand_over(struct worker *worker, struct job *job, struct message *m,
 }
 
 /* Nobody has room: with overload = block the message waits here and nothing is read. */
-static void hold(struct pipeline *p, const struct fragment *f, uint64_t now_ns)
+static void hold(struct pipeline *p, const struct fragment *f)
 {
     log_limited(LOG_LEVEL_WARN, "readout stands still: %s",
                 atomic_load(&p->no_slots) ? "no event slot is free" : "all workers are busy");
     p->pending.waits = true;
-    p->pending.since_ns = now_ns;
     p->pending.fragment = *f;
 }
 
 /* Hands an accepted fragment, which is in the pending message, to a worker, or gives it
  * its fate, or holds it. */
-static void dispatch(struct pipeline *p, const struct fragment *f, uint64_t now_ns)
+static void dispatch(struct pipeline *p, const struct fragment *f)
 {
     struct worker *worker = NULL;
     struct job *job = free_job(p, &worker);
     if (job != NULL) {
         hand_over(worker, job, &p->pending.message, f);
     } else if (p->settings->readout.overload == OVERLOAD_BLOCK) {
-        hold(p, f, now_ns);
+        hold(p, f);
     } else {
         pipeline_fragment_fate(p, f->source, FRAGMENT_NO_WORKER);
         message_close(&p->pending.message);
@@ -63,13 +62,10 @@ static void dispatch(struct pipeline *p, const struct fragment *f, uint64_t now_
 }
 
 /* Tries again for the message that waits. True: it is gone. */
-static bool dispatch_pending(struct pipeline *p, uint64_t now_ns)
+static bool dispatch_pending(struct pipeline *p)
 {
     struct pending *pending = &p->pending;
     struct worker *worker = NULL;
-    enum monitor_dead_cause cause = atomic_load(&p->no_slots) ? DEAD_no_slot : DEAD_no_worker;
-    counter_add(&p->monitor->dead_ns[cause], now_ns - pending->since_ns);
-    pending->since_ns = now_ns;
     struct job *job = free_job(p, &worker);
     if (job != NULL) {
         hand_over(worker, job, &pending->message, &pending->fragment);
@@ -109,15 +105,23 @@ static void handle(struct pipeline *p, uint64_t now)
     }
     f.source = source;
     f.arrived_ns = now;
-    dispatch(p, &f, now);
+    dispatch(p, &f);
 }
 
-enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns)
+/* Puts the time since the last step down to what that step left the readout in. */
+static void charge(struct pipeline *p, uint64_t now_ns)
 {
+    enum monitor_time what = TIME_live;
     if (p->pending.waits)
-        return dispatch_pending(p, now_ns) ? STEP_MOVED : STEP_IDLE;
-    if (pipeline_stopped(p, STOP_READOUT))
-        return STEP_END;
+        what = atomic_load(&p->no_slots) ? (enum monitor_time)DEAD_no_slot
+                                         : (enum monitor_time)DEAD_no_worker;
+    else if (p->stood_still)
+        what = TIME_paused;
+    monitor_time_charge(p->monitor, what, now_ns);
+}
+
+static enum pipeline_step take_message(struct pipeline *p, uint64_t now_ns)
+{
     switch (readout_socket_receive(p->socket, &p->pending.message)) {
     case RECEIVE_MESSAGE:
         handle(p, now_ns);
@@ -128,6 +132,22 @@ enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns)
         break;
     }
     return STEP_END;
+}
+
+enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns)
+{
+    charge(p, now_ns);
+    enum pipeline_step step = STEP_END;
+    p->stood_still = false;
+    if (p->pending.waits) {
+        step = dispatch_pending(p) ? STEP_MOVED : STEP_IDLE;
+    } else if (!pipeline_stopped(p, STOP_READOUT)) {
+        p->stood_still = atomic_load_explicit(&p->monitor->paused, memory_order_relaxed);
+        atomic_store_explicit(&p->readout_holds, true, memory_order_relaxed);
+        step = p->stood_still ? STEP_IDLE : take_message(p, now_ns);
+    }
+    atomic_store_explicit(&p->readout_holds, p->pending.waits, memory_order_release);
+    return step;
 }
 
 /* A worker that has room writes the wake, and so does pipeline_stop. */
@@ -146,18 +166,24 @@ static void sleep_until_room(struct pipeline *p)
 void *pipeline_readout_thread(void *arg)
 {
     struct pipeline *p = arg;
+    struct thread_clock clock = pipeline_clock(p, THREAD_readout);
     enum pipeline_step step;
-    while ((step = pipeline_readout_step(p, clock_monotonic_ns())) != STEP_END) {
+    while ((step = pipeline_readout_step(p, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;
         if (p->pending.waits) {
             sleep_until_room(p);
+        } else if (p->stood_still) {
+            wake_prepare(&p->readout_wake);
+            wake_sleep(&p->readout_wake, PIPELINE_IDLE_NS);
         } else {
             /* pipeline_stop writes the wake's descriptor. */
             readout_socket_wait(p->socket, p->readout_wake.fd,
                                 (long)(PIPELINE_IDLE_NS / NS_PER_MS));
             wake_clear(&p->readout_wake);
         }
+        pipeline_idle(&clock);
     }
+    (void)pipeline_busy(&clock);
     return NULL;
 }

@@ -92,8 +92,9 @@ static bool can_move(struct worker *w)
 void *pipeline_worker_thread(void *arg)
 {
     struct worker *w = arg;
+    struct thread_clock clock = pipeline_clock(w->p, THREAD_workers);
     enum pipeline_step step;
-    while ((step = pipeline_worker_step(w, clock_monotonic_ns())) != STEP_END) {
+    while ((step = pipeline_worker_step(w, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;
         wake_prepare(&w->wake);
@@ -101,6 +102,8 @@ void *pipeline_worker_thread(void *arg)
             wake_cancel(&w->wake);
         else
             wake_sleep(&w->wake, PIPELINE_IDLE_NS);
+        pipeline_idle(&clock);
     }
+    (void)pipeline_busy(&clock);
     return NULL;
 }

@@ -133,6 +133,16 @@ void trigger_destroy(struct trigger **t)
     *t = NULL;
 }
 
+uint64_t trigger_pace_ns(const struct trigger *t)
+{
+    return t->theoretical_ns;
+}
+
+void trigger_set_pace_ns(struct trigger *t, uint64_t pace_ns)
+{
+    t->theoretical_ns = pace_ns;
+}
+
 static bool fires(const struct rule *r, const struct event *ev)
 {
     uint32_t windows = 0;

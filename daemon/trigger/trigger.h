@@ -34,6 +34,11 @@ struct trigger *trigger_create(const struct trigger_settings *settings,
                                struct error *err);
 void trigger_destroy(struct trigger **t);
 
+/* How far the accept rate has come, to go on with it where another trigger follows this
+ * one in a run: else each change of settings would give a burst. */
+uint64_t trigger_pace_ns(const struct trigger *t);
+void trigger_set_pace_ns(struct trigger *t, uint64_t pace_ns);
+
 /* Sets ev->decision from ev->window and ev->score. Allocates nothing. */
 void trigger_decide(struct trigger *t, struct event *ev);
 

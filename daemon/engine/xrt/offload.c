@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/xrt/network.h"
 #include "engine/xrt/process.h"
 #include "engine/xrt/record.h"
 
@@ -30,6 +31,7 @@ struct offload {
     struct fpga_monitor *monitor;
     struct offload_test test;
     struct xclbin xclbin;
+    struct network network; /* of a kernel that loads it */
     char program[SETTINGS_PATH_BYTES];
     struct process_settings start;
     struct process process;
@@ -52,13 +54,15 @@ static void go(struct offload *o, enum fpga_state state, uint64_t now_ns)
     atomic_store_explicit(&o->monitor->state, (uint32_t)state, memory_order_relaxed);
 }
 
-/* What the process said before it was refused, else what the cause means. */
+/* What the process said before it was refused or its batch failed, else what the cause means. */
 static const char *reason(const struct offload *o, enum fpga_down cause,
                           char text[SHARED_TEXT_BYTES])
 {
     const struct shared *s = o->process.shared;
-    if (cause != FPGA_DOWN_refused || s == NULL ||
-        atomic_load_explicit(&s->process, memory_order_acquire) != PROCESS_REFUSED)
+    bool refused = cause == FPGA_DOWN_refused && s != NULL &&
+                   atomic_load_explicit(&s->process, memory_order_acquire) == PROCESS_REFUSED;
+    bool failed = cause == FPGA_DOWN_failed && s != NULL && s->error[0] != '\0';
+    if (!refused && !failed)
         return monitor_fpga_down_help(cause);
     (void)snprintf(text, SHARED_TEXT_BYTES, "%.*s", SHARED_TEXT_BYTES - 1, s->error);
     return text;
@@ -198,6 +202,18 @@ static bool look(struct offload *o, uint64_t now_ns)
     return !process_gone(&o->process);
 }
 
+/* Why a process that was in use is gone: it may have said so. */
+static enum fpga_down why_gone(const struct offload *o)
+{
+    if (atomic_load(&o->process.shared->process) == PROCESS_REFUSED)
+        return FPGA_DOWN_refused;
+    for (int i = 0; i < SHARED_SLOTS; i++) {
+        if (o->slot[i].use == SLOT_OUT && batch_state(o, i) == BATCH_FAILED)
+            return FPGA_DOWN_failed;
+    }
+    return FPGA_DOWN_died;
+}
+
 static void tick_down(struct offload *o, uint64_t now_ns)
 {
     /* A process in a driver's hands may outlive its SIGKILL; there is never a second one. */
@@ -214,8 +230,7 @@ void offload_tick(struct offload *o, uint64_t now_ns)
     } else if (is_late(o, now_ns)) {
         down(o, FPGA_DOWN_late, now_ns);
     } else if (!look(o, now_ns)) {
-        bool refused = atomic_load(&o->process.shared->process) == PROCESS_REFUSED;
-        down(o, refused ? FPGA_DOWN_refused : FPGA_DOWN_died, now_ns);
+        down(o, why_gone(o), now_ns);
     } else if (o->state == FPGA_STATE_starting) {
         look_at_start(o, now_ns);
     } else if (o->state == FPGA_STATE_testing) {
@@ -356,8 +371,10 @@ struct offload *offload_create(const struct fpga_settings *settings,
     o->process.work_fd = -1;
     o->backoff_ns = settings->restart_ns;
     if (!xclbin_read(model->xclbin, &o->xclbin, err) ||
+        (o->xclbin.loads && !network_init(&o->network, &o->xclbin, m, err)) ||
         !xclbin_fits(&o->xclbin, model->xclbin, m, model->device_command[0] != '\0', err) ||
         !find_program(o, err)) {
+        network_fini(&o->network);
         free(o);
         return NULL;
     }
@@ -370,10 +387,27 @@ struct offload *offload_create(const struct fpga_settings *settings,
         .layout = {.n_slots = settings->batches,
                    .window_bytes = o->xclbin.window_bytes,
                    .result_bytes = o->xclbin.result_bytes,
-                   .batch_windows = settings->batch_windows},
+                   .batch_windows = settings->batch_windows,
+                   .image_bytes = o->network.bytes,
+                   .image_name = o->network.name},
+        .image = o->network.image,
         .done_fd = done_fd,
     };
     return o; /* down, and due to start */
+}
+
+void offload_end(struct offload *o)
+{
+    process_kill(&o->process);
+    for (uint32_t i = 0; i < SHARED_SLOTS; i++)
+        o->slot[i].use = SLOT_FREE;
+    o->next_start_ns = UINT64_MAX;
+    go(o, FPGA_STATE_down, o->since_ns);
+}
+
+bool offload_gone(struct offload *o)
+{
+    return process_gone(&o->process);
 }
 
 void offload_destroy(struct offload **offload)
@@ -385,6 +419,7 @@ void offload_destroy(struct offload **offload)
     /* A second for the kernel to take the process away, so that its folder goes too. */
     for (int i = 0; i < 100 && !process_gone(&o->process); i++)
         (void)usleep(10 * 1000);
+    network_fini(&o->network);
     free(o);
     *offload = NULL;
 }

@@ -50,6 +50,12 @@ struct offload *offload_create(const struct fpga_settings *settings,
                                struct fpga_monitor *monitor, struct error *err);
 void offload_destroy(struct offload **o);
 
+/* Ends the process (SIGKILL) for good: no other is started. */
+void offload_end(struct offload *o);
+
+/* Whether there is no process any more. Never waits. */
+bool offload_gone(struct offload *o);
+
 /* Moves the picture above on: a process that is due or dead, a test that is over, a batch
  * that is late. Call it whenever the event thread comes round. */
 void offload_tick(struct offload *o, uint64_t now_ns);

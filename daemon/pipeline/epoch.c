@@ -1,0 +1,455 @@
+/* The control thread makes an epoch and frees it; the event thread alone takes it into
+ * force and knows when its last event is gone. Two atomics pass between them: `offered`
+ * goes over, `idle` comes back.
+ *
+ * Models and engine are a `scoring` of their own, which epochs share where a change left
+ * the models alone: a new prescale does not restart a card. The event thread takes scored
+ * events from the oldest scoring first, so that events stay in order; when nothing of an
+ * old one is under way its cards are ended, and once they are gone the new one's begin.
+ */
+#include "pipeline/epoch.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pipeline/parts.h"
+#include "pipeline/pipeline.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* How long the event thread may take to come to an event's boundary. */
+#define BOUNDARY_LIMIT_NS (10 * NS_PER_S)
+
+/* ---- models and engine ---- */
+
+static void drop_scoring(struct scoring **handle)
+{
+    struct scoring *s = *handle;
+    if (s == NULL || --s->epochs > 0)
+        return;
+    engine_destroy(&s->engine);
+    model_set_fini(&s->loaded);
+    free(s);
+    *handle = NULL;
+}
+
+/* `models` are borrowed; or `loaded`, if not NULL, which become the scoring's own, whatever
+ * comes of it. */
+static struct scoring *make_scoring(struct pipeline *p, const struct engine_settings *settings,
+                                    const struct model_set *models, struct model_set *loaded,
+                                    struct error *err)
+{
+    struct scoring *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        (void)error_set(err, ERROR_SYSTEM, "no memory for models");
+        if (loaded != NULL)
+            model_set_fini(loaded);
+        return NULL;
+    }
+    s->epochs = 1;
+    memcpy(&s->settings, settings, sizeof s->settings); /* with its padding: it is compared */
+    s->models = models;
+    if (loaded != NULL) {
+        s->loaded = *loaded;
+        s->models = &s->loaded;
+    }
+    s->engine = engine_create(&s->settings, p->g, s->models, p->settings->readout.event_slots,
+                              p->event_wake.fd, p->monitor, err);
+    if (s->engine == NULL || (loaded != NULL && !engine_self_test(s->engine, err)))
+        drop_scoring(&s);
+    return s;
+}
+
+/* What a plane is reduced to, and what windows are cut to, is the pipeline's and stays.
+ * X(field, format) */
+#define FIXED_PREPROCESSING(X)                                                                     \
+    X(time_rebin, "%u")                                                                            \
+    X(bin_floor, "%g")                                                                             \
+    X(bin_clip, "%g")                                                                              \
+    X(window_time_bins, "%u")                                                                      \
+    X(window_wires, "%u")                                                                          \
+    X(pool_time, "%u")                                                                             \
+    X(pool_wires, "%u")                                                                            \
+    X(pixel_threshold, "%g")                                                                       \
+    X(image_height, "%u")                                                                          \
+    X(image_width, "%u")                                                                           \
+    X(pixel_scale, "%g")
+
+bool epoch_same_input(const struct model *now, const struct model *wanted, struct error *err)
+{
+    if (now->has_preprocessing != wanted->has_preprocessing)
+        return error_set(err, ERROR_CONFIG, "%s: takes %s, but model %s takes %s", wanted->path,
+                         wanted->has_preprocessing ? "wires" : "ready-made images", now->name,
+                         now->has_preprocessing ? "wires" : "ready-made images");
+#define X(field, format)                                                                           \
+    if (now->has_preprocessing && now->pre.field != wanted->pre.field)                             \
+        return error_set(err, ERROR_CONFIG,                                                        \
+                         "%s: has " #field " = " format ", but model %s has " format               \
+                         "; that needs a new start",                                               \
+                         wanted->path, wanted->pre.field, now->name, now->pre.field);
+    FIXED_PREPROCESSING(X)
+#undef X
+    if (now->height != wanted->height || now->width != wanted->width ||
+        now->channels != wanted->channels)
+        return error_set(err, ERROR_CONFIG,
+                         "%s: takes images of %ux%ux%u, but model %s takes %ux%ux%u; that needs a "
+                         "new start",
+                         wanted->path, wanted->height, wanted->width, wanted->channels, now->name,
+                         now->height, now->width, now->channels);
+    return true;
+}
+
+static bool same_models(const struct model_set *a, const struct model_set *b)
+{
+    bool same = a->n_models == b->n_models;
+    for (uint32_t i = 0; same && i < a->n_models; i++)
+        same = memcmp(a->entry[i].model->sha256, b->entry[i].model->sha256, SHA256_BYTES) == 0;
+    return same;
+}
+
+/* The models that `wanted` names, which fit this pipeline. */
+static bool load_models(const struct scoring *now, const struct settings *wanted,
+                        struct model_set *set, struct error *err)
+{
+    struct geometry g;
+    if (!model_set_load(set, &g, wanted, err))
+        return false;
+    geometry_fini(&g); /* the pipeline has its own, and this one is the same */
+    bool good = set->n_models == now->models->n_models ||
+                error_set(err, ERROR_CONFIG,
+                          "engine.model: %u models, but %u are in force; that needs a new start",
+                          set->n_models, now->models->n_models);
+    for (uint32_t i = 0; good && i < set->n_models; i++)
+        good = epoch_same_input(now->models->entry[i].model, set->entry[i].model, err);
+    if (!good)
+        model_set_fini(set);
+    return good;
+}
+
+/* The scoring in force, where nothing of it changes; else a new one that was held to the
+ * reference. */
+static struct scoring *next_scoring(struct pipeline *p, struct scoring *now,
+                                    const struct settings *wanted, struct error *err)
+{
+    struct model_set set;
+    if (!load_models(now, wanted, &set, err))
+        return NULL;
+    if (same_models(now->models, &set) &&
+        memcmp(&now->settings, &wanted->engine, sizeof now->settings) == 0) {
+        model_set_fini(&set);
+        now->epochs++;
+        return now;
+    }
+    return make_scoring(p, &wanted->engine, NULL, &set, err);
+}
+
+/* ---- an epoch's life: the control thread ---- */
+
+static void destroy_epoch(struct pipeline *p, struct epoch **handle)
+{
+    struct epoch *e = *handle;
+    if (e == NULL)
+        return;
+    if (p->publisher != NULL)
+        publisher_remove(p->publisher, &e->info);
+    trigger_destroy(&e->trigger);
+    drop_scoring(&e->scoring);
+    free(e);
+    *handle = NULL;
+}
+
+/* Takes its share of `scoring`, whatever comes of it. */
+static struct epoch *make_epoch(struct pipeline *p, const struct settings *settings,
+                                struct scoring *scoring, struct error *err)
+{
+    struct epoch *e = calloc(1, sizeof *e);
+    if (e == NULL) {
+        (void)error_set(err, ERROR_SYSTEM, "no memory for settings");
+        drop_scoring(&scoring);
+        return NULL;
+    }
+    memcpy(&e->settings, settings, sizeof e->settings);
+    e->scoring = scoring;
+    e->info = (struct run_info){.settings = &e->settings,
+                                .geometry = p->g,
+                                .models = scoring->models,
+                                .engine = engine_name(scoring->engine),
+                                .windows_per_event = engine_windows_per_event(scoring->engine),
+                                .epoch = p->epochs_made++};
+    e->trigger = trigger_create(&e->settings.trigger, scoring->models, p->g, err);
+    /* The first one is the publisher's from its creation on. */
+    if (e->trigger == NULL || (p->publisher != NULL && !publisher_add(p->publisher, &e->info, err)))
+        destroy_epoch(p, &e);
+    return e;
+}
+
+/* A model's windows are counted in a cell by its place in the configuration: where another
+ * model has come to that place, it begins at 0. */
+static void begin_counts(struct pipeline *p, const struct run_info *info)
+{
+    const struct model_set *set = info->models;
+    for (uint32_t i = 0; i < set->n_models; i++) {
+        const uint8_t *sha256 = set->entry[i].model->sha256;
+        if (memcmp(p->counted_model[i], sha256, SHA256_BYTES) != 0)
+            atomic_store(&p->monitor->model_windows[i], 0);
+        memcpy(p->counted_model[i], sha256, SHA256_BYTES);
+    }
+    p->counted_epoch = info->epoch;
+}
+
+static uint64_t scoring_bytes(const struct pipeline *p)
+{
+    uint64_t bytes = 0;
+    const struct scoring *last = NULL;
+    for (uint32_t i = 0; i < p->n_alive; i++) {
+        if (p->alive[i]->scoring != last)
+            bytes += engine_memory_bytes(p->alive[i]->scoring->engine);
+        last = p->alive[i]->scoring;
+    }
+    return bytes;
+}
+
+static void add_alive(struct pipeline *p, struct epoch *e)
+{
+    p->alive[p->n_alive++] = e;
+    atomic_store(&p->monitor->memory_bytes, p->fixed_bytes + scoring_bytes(p));
+}
+
+bool epoch_first(struct pipeline *p, const struct model_set *models, struct error *err)
+{
+    struct scoring *scoring = make_scoring(p, &p->settings->engine, models, NULL, err);
+    struct epoch *e = scoring == NULL ? NULL : make_epoch(p, p->settings, scoring, err);
+    if (e == NULL)
+        return false;
+    add_alive(p, e);
+    p->epoch = e;
+    begin_counts(p, &e->info);
+    engine_begin_cards(scoring->engine);
+    return true;
+}
+
+void epoch_free_all(struct pipeline *p)
+{
+    for (uint32_t i = 0; i < p->n_alive; i++)
+        destroy_epoch(p, &p->alive[i]);
+    p->n_alive = 0;
+}
+
+static struct epoch *newest(const struct pipeline *p)
+{
+    return p->alive[p->n_alive - 1];
+}
+
+const struct settings *pipeline_settings(const struct pipeline *p)
+{
+    return &newest(p)->settings;
+}
+
+const struct run_info *pipeline_run_info(const struct pipeline *p)
+{
+    return &newest(p)->info;
+}
+
+void pipeline_show(struct pipeline *p, struct run_info_board *board)
+{
+    p->board = board;
+    if (board != NULL)
+        run_info_show(board, pipeline_run_info(p));
+}
+
+/* From the oldest on: one whose last event is gone may wait for an older one's. */
+void pipeline_tend(struct pipeline *p)
+{
+    while (p->n_alive > 1 && atomic_load_explicit(&p->alive[0]->idle, memory_order_acquire)) {
+        const struct scoring *s = p->alive[0]->scoring;
+        if (s->epochs == 1 && !atomic_load_explicit(&s->rested, memory_order_acquire))
+            return; /* its cards are not gone yet */
+        destroy_epoch(p, &p->alive[0]);
+        p->n_alive--;
+        memmove(p->alive, p->alive + 1, p->n_alive * sizeof(struct epoch *));
+        atomic_store(&p->monitor->memory_bytes, p->fixed_bytes + scoring_bytes(p));
+    }
+}
+
+/* Waits until the event thread has taken what was offered. False: it did not, and the
+ * offer is withdrawn. */
+static bool wait_for_boundary(struct pipeline *p, struct epoch *e)
+{
+    const struct timespec moment = {.tv_nsec = 200000};
+    uint64_t deadline = clock_monotonic_ns() + BOUNDARY_LIMIT_NS;
+    while (clock_monotonic_ns() < deadline) {
+        if (atomic_load_explicit(&p->in_force, memory_order_acquire) == e->info.epoch)
+            return true;
+        (void)nanosleep(&moment, NULL);
+    }
+    return atomic_exchange(&p->offered, NULL) == NULL;
+}
+
+static bool bring_into_force(struct pipeline *p, struct epoch *e)
+{
+    atomic_store_explicit(&p->offered, e, memory_order_release);
+    if (!p->running) { /* there is no event thread whose boundary could be meant */
+        epoch_take_offered(p);
+        return true;
+    }
+    wake_force(&p->event_wake);
+    return wait_for_boundary(p, e);
+}
+
+static void say(const struct epoch *from, const struct epoch *to)
+{
+    char hex[SHA256_HEX_BYTES];
+    for (uint32_t i = 0; to->scoring != from->scoring && i < to->info.models->n_models; i++) {
+        const struct model *m = to->info.models->entry[i].model;
+        hash_hex(m->sha256, hex);
+        log_info("model %s  sha256 %.8s is in force, after %s", m->name, hex,
+                 from->info.models->entry[i].model->name);
+    }
+    hash_hex(to->settings.sha256, hex);
+    log_info("configuration %.8s is in force (change %" PRIu32 ")", hex, to->info.epoch);
+}
+
+bool pipeline_change(struct pipeline *p, const struct settings *wanted, struct error *err)
+{
+    pipeline_tend(p);
+    struct epoch *now = newest(p);
+    if (p->n_alive == EPOCH_MAX_ALIVE)
+        return error_set(err, ERROR_SYSTEM,
+                         "events of %d earlier changes are not released yet: try again when they "
+                         "are recorded",
+                         EPOCH_MAX_ALIVE - 1);
+    struct scoring *scoring = next_scoring(p, now->scoring, wanted, err);
+    struct epoch *e = scoring == NULL ? NULL : make_epoch(p, wanted, scoring, err);
+    if (e == NULL)
+        return false;
+    if (!bring_into_force(p, e)) {
+        destroy_epoch(p, &e);
+        return error_set(err, ERROR_SYSTEM,
+                         "the event thread did not come to an event's boundary in %d s",
+                         (int)(BOUNDARY_LIMIT_NS / NS_PER_S));
+    }
+    add_alive(p, e);
+    if (p->board != NULL)
+        run_info_show(p->board, &e->info);
+    say(now, e);
+    pipeline_tend(p);
+    return true;
+}
+
+/* ---- an epoch's life: the event thread ---- */
+
+/* The epoch that an event was submitted with. */
+static struct epoch *epoch_of(const struct event *ev)
+{
+    return (struct epoch *)(uintptr_t)ev->info; /* its first member */
+}
+
+static void look_if_idle(const struct pipeline *p, struct epoch *e)
+{
+    if (e != p->epoch && e->events == 0)
+        atomic_store_explicit(&e->idle, true, memory_order_release);
+}
+
+void epoch_take_offered(struct pipeline *p)
+{
+    if (atomic_load_explicit(&p->offered, memory_order_relaxed) == NULL)
+        return;
+    struct epoch *next = atomic_exchange_explicit(&p->offered, NULL, memory_order_acq_rel);
+    struct epoch *before = p->epoch;
+    if (next == NULL)
+        return;
+    p->epoch = next;
+    if (next->scoring != before->scoring)
+        p->leaving[p->n_leaving++] = before->scoring;
+    look_if_idle(p, before);
+    atomic_store_explicit(&p->in_force, next->info.epoch, memory_order_release);
+}
+
+void epoch_submit(struct pipeline *p, struct event *ev, uint64_t now_ns)
+{
+    ev->info = &p->epoch->info;
+    p->epoch->events++;
+    engine_submit(p->epoch->scoring->engine, ev, now_ns);
+}
+
+void epoch_release(struct pipeline *p, struct event *ev)
+{
+    if (ev->info == NULL)
+        return; /* it was not submitted */
+    struct epoch *e = epoch_of(ev);
+    ev->info = NULL;
+    e->events--;
+    look_if_idle(p, e);
+}
+
+/* The oldest scoring that is leaving ends its cards when nothing of it is under way; when
+ * the last one's are gone, the one in force begins its own. */
+static void rest(struct pipeline *p)
+{
+    while (p->n_leaving > 0 && engine_in_flight(p->leaving[0]->engine) == 0) {
+        struct scoring *s = p->leaving[0];
+        if (!s->cards_ended)
+            engine_end_cards(s->engine);
+        s->cards_ended = true;
+        if (!engine_cards_gone(s->engine))
+            return;
+        p->n_leaving--;
+        memmove(p->leaving, p->leaving + 1, p->n_leaving * sizeof(struct scoring *));
+        atomic_store_explicit(&s->rested, true, memory_order_release);
+        if (p->n_leaving == 0)
+            engine_begin_cards(p->epoch->scoring->engine);
+    }
+}
+
+struct event *epoch_take_scored(struct pipeline *p, uint64_t now_ns)
+{
+    if (p->n_leaving > 0)
+        rest(p);
+    for (uint32_t i = 0; i < p->n_leaving; i++) {
+        struct event *ev = engine_take(p->leaving[i]->engine, now_ns);
+        if (ev != NULL || engine_in_flight(p->leaving[i]->engine) > 0)
+            return ev;
+    }
+    return engine_take(p->epoch->scoring->engine, now_ns);
+}
+
+void epoch_decide(struct pipeline *p, struct event *ev)
+{
+    struct trigger *t = epoch_of(ev)->trigger;
+    if (ev->info->epoch != p->counted_epoch)
+        begin_counts(p, ev->info);
+    trigger_set_pace_ns(t, p->pace_ns);
+    trigger_decide(t, ev);
+    p->pace_ns = trigger_pace_ns(t);
+}
+
+bool epoch_ready(const struct pipeline *p)
+{
+    return engine_ready(p->n_leaving > 0 ? p->leaving[0]->engine : p->epoch->scoring->engine);
+}
+
+bool epoch_nothing_in_flight(const struct pipeline *p)
+{
+    for (uint32_t i = 0; i < p->n_leaving; i++) {
+        if (engine_in_flight(p->leaving[i]->engine) > 0)
+            return false;
+    }
+    return engine_in_flight(p->epoch->scoring->engine) == 0;
+}
+
+/* How often cards that end are looked after. */
+#define LOOK_NS (10 * NS_PER_MS)
+
+uint64_t epoch_next_ns(const struct pipeline *p, uint64_t now_ns)
+{
+    uint64_t next = engine_next_ns(p->epoch->scoring->engine);
+    for (uint32_t i = 0; i < p->n_leaving; i++) {
+        uint64_t one = engine_in_flight(p->leaving[i]->engine) == 0
+                           ? now_ns + LOOK_NS
+                           : engine_next_ns(p->leaving[i]->engine);
+        next = one < next ? one : next;
+    }
+    return next;
+}

@@ -142,7 +142,7 @@ static bool report(const struct monitor *m)
     return closes;
 }
 
-static int run(const struct settings *settings, const struct geometry *g,
+static int run(struct settings *settings, const struct geometry *g,
                const struct model_set *models, struct monitor *monitor, uint64_t begin_ns)
 {
     struct error err = {0};

@@ -83,6 +83,9 @@ static void read_sample(struct facts *f, const char *name, const Sparsed__Sample
         from->field = s->value;
     FACTS_SOURCE_FIELDS(X)
 #undef X
+    if (strcmp(name, "thread_seconds_total") == 0)
+        add(strcmp(label(s, "state"), "busy") == 0 ? &f->busy : &f->idle, label(s, "thread"),
+            s->value);
     if (strcmp(name, "stage_seconds") == 0)
         read_latency(f, s);
     if (strcmp(name, "info") == 0)
@@ -178,7 +181,7 @@ struct facts_rates facts_compare(const struct facts *now, const struct facts *be
     r.fragments_lost = facts_fragments_lost(now) - facts_fragments_lost(before);
     r.decisions_missed = now->decisions_missed - before->decisions_missed;
     r.record_lost = now->record_lost - before->record_lost;
-    r.ledger_broken = now->ledger_broken - before->ledger_broken;
+    r.broken = facts_sum(&now->broken) - facts_sum(&before->broken);
     r.live = isnan(live) ? 1 - dead / r.dt : live + dead > 0 ? live / (live + dead) : NAN;
     double events = now->latency_count - before->latency_count;
     r.mean_latency = events > 0 ? (now->latency_sum - before->latency_sum) / events : NAN;

@@ -23,7 +23,6 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
     X(events_in, "events_in_total")                                                                \
     X(in_flight, "events_in_flight")                                                               \
     X(incomplete, "events_incomplete_total")                                                       \
-    X(ledger_broken, "ledger_broken_total")                                                        \
     X(windows_truncated, "windows_truncated_total")                                                \
     X(nonfinite_bins, "nonfinite_bins_total")                                                      \
     X(pass_through, "pass_through_total")                                                          \
@@ -39,12 +38,19 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
     X(slots, "slots")                                                                              \
     X(slots_used, "slots_used")                                                                    \
     X(memory_bytes, "memory_bytes")                                                                \
-    X(live_seconds, "live_seconds_total")
+    X(live_seconds, "live_seconds_total")                                                          \
+    X(paused_seconds, "paused_seconds_total")                                                      \
+    X(draining_seconds, "draining_seconds_total")                                                  \
+    X(run_seconds, "run_seconds_total")                                                            \
+    X(decisions_unsent, "decisions_unsent_total")
 
 /* Numbers by one label: X(field, metric name without "sparsed_", label). Several
  * samples with the same label value (fragments by source and fate) are summed. */
 #define FACTS_LISTS(X)                                                                             \
     X(event_fates, "events_total", "fate")                                                         \
+    X(broken, "invariant_broken_total", "invariant")                                               \
+    X(timed_out, "events_timed_out_total", "cause")                                                \
+    X(lost_by_cause, "source_lost_total", "cause")                                                 \
     X(fragment_fates, "fragments_total", "fate")                                                   \
     X(windows, "windows_total", "model")                                                           \
     X(rules_fired, "rule_fired_total", "rule")                                                     \
@@ -67,6 +73,7 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
     X(repeated, "source_repeated_total")                                                           \
     X(out_of_order, "source_out_of_order_total")                                                   \
     X(restarts, "source_restarts_total")                                                           \
+    X(missing_wires, "source_missing_wires_total")                                                 \
     X(silent_seconds, "source_silent_seconds")
 
 struct facts_entry {
@@ -97,7 +104,8 @@ struct facts {
 #undef X
     struct facts_source source[FACTS_SOURCES];
     size_t n_sources;
-    double p50, p99, p999, max; /* s, stage latency, since the start */
+    struct facts_list busy, idle; /* s, by thread */
+    double p50, p99, p999, max;   /* s, stage latency, since the start */
     double latency_sum, latency_count;
 };
 
@@ -106,8 +114,8 @@ struct facts_rates {
     bool known; /* false: first message, or sparsed was started again */
     double dt;  /* s between the messages */
     double in_hz, accepted_hz, lost_hz, windows_hz, fragments_hz, bytes_hz, recorded_hz;
-    double fragments_lost, decisions_missed, record_lost, ledger_broken; /* in the interval */
-    double live;         /* fraction of the interval */
+    double fragments_lost, decisions_missed, record_lost, broken; /* in the interval */
+    double live;                                                  /* fraction of the interval */
     double mean_latency; /* s, of the events of the interval */
 };
 

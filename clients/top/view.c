@@ -65,8 +65,8 @@ static void judge_cards(struct view_health *h, const struct facts *f)
 void view_health(struct view_health *h, const struct facts *f, const struct facts_rates *r)
 {
     *h = (struct view_health){.state = VIEW_HEALTHY};
-    if (f->ledger_broken > 0)
-        because(h, "ledger does not close (%.0f checks)", f->ledger_broken);
+    if (facts_sum(&f->broken) > 0)
+        because(h, "ledger does not close (%.0f checks)", facts_sum(&f->broken));
     if (f->record_failing > 0)
         because(h, "the recorder fails to write");
     if (f->ready == 0)
@@ -237,7 +237,8 @@ static void render_sources(struct view *v, const struct facts *f)
     for (size_t i = 0; i < f->n_sources; i++) {
         const struct facts_source *s = &f->source[i];
         bool silent = s->silent_seconds > VIEW_SILENT_SECONDS && is_real_source(s);
-        bool odd = silent || s->missed > 0 || s->repeated > 0 || s->out_of_order > 0;
+        bool odd = silent || s->missed > 0 || s->repeated > 0 || s->out_of_order > 0 ||
+                   s->missing_wires > 0;
         if (!odd || shown == SHOWN) {
             ok += is_real_source(s);
             continue;
@@ -248,10 +249,20 @@ static void render_sources(struct view *v, const struct facts *f)
             add(l, " %.0f s !", s->silent_seconds);
         add(l, "   missed %s in %s gaps, repeated %s, out of order %s", count(s->missed),
             count(s->gaps), count(s->repeated), count(s->out_of_order));
+        if (s->missing_wires > 0)
+            add(l, ", wires not there in time %s", count(s->missing_wires));
         l->bad = silent;
     }
     l = begin(v, shown == 0 ? "sources" : "");
     add(l, "%zu %s", ok, shown == 0 ? "ok" : "more");
+}
+
+static void add_above_0(struct view_line *l, const char *what, const struct facts_list *list)
+{
+    add(l, "%s", what);
+    for (size_t i = 0; i < list->n; i++)
+        if (list->entry[i].value > 0)
+            add(l, " %s %s", list->entry[i].name, count(list->entry[i].value));
 }
 
 static void render_ledger(struct view *v, const struct facts *f)
@@ -263,9 +274,11 @@ static void render_ledger(struct view *v, const struct facts *f)
         if (!facts_is_event_loss(f->event_fates.entry[i].name))
             add(l, " %s %s +", f->event_fates.entry[i].name, count(f->event_fates.entry[i].value));
     add(l, " lost %s + in flight %s", count(lost), count(f->in_flight));
-    if (f->ledger_broken > 0)
+    l->bad = facts_sum(&f->broken) > 0;
+    if (l->bad) {
         add(l, "   does not close !");
-    l->bad = f->ledger_broken > 0;
+        add_above_0(begin(v, ""), "checks that failed:", &f->broken);
+    }
     if (lost > 0) {
         l = begin(v, "");
         add(l, "lost %s:", count(lost));
@@ -275,12 +288,42 @@ static void render_ledger(struct view *v, const struct facts *f)
                 add(l, " %s %s", f->event_fates.entry[i].name,
                     count(f->event_fates.entry[i].value));
     }
+    if (facts_sum(&f->timed_out) > 0)
+        add_above_0(begin(v, ""), "incomplete, by why:", &f->timed_out);
     l = begin(v, "fragments");
     add(l, "lost %s", count(facts_fragments_lost(f)));
     for (size_t i = 0; i < f->fragment_fates.n; i++)
         if (f->fragment_fates.entry[i].value > 0)
             add(l, "   %s %s", f->fragment_fates.entry[i].name,
                 count(f->fragment_fates.entry[i].value));
+    if (facts_sum(&f->lost_by_cause) > 0)
+        add_above_0(begin(v, ""), "lost by cause:", &f->lost_by_cause);
+}
+
+static void add_share(struct view_line *l, const char *name, double part, double whole)
+{
+    if (part > 0 && whole > 0)
+        add(l, "   %s %.1f %%", name, 100 * part / whole);
+}
+
+/* Where the run's time went, since the start, and how busy the threads were. */
+static void render_time(struct view *v, const struct facts *f)
+{
+    char length[TEXT_NUMBER_BYTES];
+    if (!(f->run_seconds > 0))
+        return;
+    struct view_line *l = begin(v, "time");
+    add(l, "%s =", text_clock(length, sizeof length, f->run_seconds));
+    add_share(l, "live", f->live_seconds, f->run_seconds);
+    add_share(l, "paused", f->paused_seconds, f->run_seconds);
+    add_share(l, "draining", f->draining_seconds, f->run_seconds);
+    for (size_t i = 0; i < f->dead_seconds.n; i++)
+        add_share(l, f->dead_seconds.entry[i].name, f->dead_seconds.entry[i].value, f->run_seconds);
+    l = begin(v, "busy");
+    for (size_t i = 0; i < f->busy.n; i++) {
+        const struct facts_entry *e = &f->busy.entry[i];
+        add_share(l, e->name, e->value, e->value + facts_get(&f->idle, e->name));
+    }
 }
 
 static void render_rest(struct view *v, const struct facts *f, const struct facts_history *past)
@@ -322,5 +365,6 @@ void view_render(struct view *v, const struct facts *f, const struct facts_rates
     render_rates(v, f, r, past, utf8);
     render_sources(v, f);
     render_ledger(v, f);
+    render_time(v, f);
     render_rest(v, f, past);
 }

@@ -67,7 +67,7 @@ static bool invariant_fragments(const struct monitor *m, const struct invariant_
                                 const struct text *t)
 {
     uint32_t n = atomic_load_explicit(&m->n_sources, memory_order_acquire);
-    uint64_t under_way = 0, room = s->at_rest || s->ended ? 0 : s->fragment_room;
+    uint64_t under_way = 0, room = s->ended ? 0 : s->fragment_room;
     for (uint32_t i = 0; i < n && i < MONITOR_MAX_SOURCES; i++) {
         const struct source_monitor *from = &m->source[i];
         uint64_t ends = sum(from->fate, FRAGMENT_FATE_COUNT);
@@ -78,6 +78,9 @@ static bool invariant_fragments(const struct monitor *m, const struct invariant_
                           atomic_load(&from->id), (ull)received, (ull)ends, (ull)room);
         under_way += received - ends;
     }
+    if (s->fragments_stranded > 0)
+        return broken(t, "%llu fragments have no fate, and none is on its way",
+                      (ull)s->fragments_stranded);
     return under_way <= room ||
            broken(t, "%llu fragments without a fate, but room for %llu on the way", (ull)under_way,
                   (ull)room);

@@ -20,12 +20,12 @@
 
 /* What the event thread sees that the monitor does not say. */
 struct invariant_sight {
-    uint64_t now_ns;        /* monotonic, after the last charge of time */
-    uint64_t undecided;     /* events in slots that have no fate yet */
-    uint64_t undelivered;   /* events in slots that are with output or recorder */
-    uint64_t fragment_room; /* fragments that all queues and hands can hold */
-    bool at_rest;           /* no fragment is in any of them */
-    bool ended;             /* all threads have ended: every check is exact */
+    uint64_t now_ns;             /* monotonic, after the last charge of time */
+    uint64_t undecided;          /* events in slots that have no fate yet */
+    uint64_t undelivered;        /* events in slots that are with output or recorder */
+    uint64_t fragment_room;      /* fragments that all queues and hands can hold */
+    uint64_t fragments_stranded; /* without a fate, though none is on its way */
+    bool ended;                  /* all threads have ended: every check is exact */
 };
 
 /* Whether an invariant holds; else `text` says the numbers. For tests, and the below. */

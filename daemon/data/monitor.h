@@ -177,6 +177,9 @@ struct monitor {
     _Atomic uint64_t run_ended_ns; /* monotonic, drained; 0: the run goes on */
     _Atomic bool paused;           /* the readout is to stand still ... */
     counter paused_ns;             /* ... and this is how long it did */
+    /* Requests on the control socket; of them those that could not be read, and those
+     * that were refused or failed. */
+    counter control_requests, control_bad, control_refused;
     /* Monotonic; the event thread writes it each time it comes round, with work
      * or without, at least once a second. 0: it has not begun. */
     _Atomic uint64_t heartbeat_ns;
@@ -189,9 +192,14 @@ struct monitor {
     /* events */
     counter events_in;
     counter event_fate[EVENT_FATE_COUNT];
-    counter events_incomplete; /* judged with wires missing */
+    counter events_incomplete;            /* judged with wires missing */
     counter events_timed_out[LOSS_COUNT]; /* with wires missing: judged, dropped or stopped */
     counter windows, windows_truncated, nonfinite_bins;
+    counter windows_masked; /* with wires that are left out */
+    /* by plane (index): wires that became hot, and quiet again; hot now; masked for it now,
+     * with those pooled with them */
+    counter hot_found[SETTINGS_MAX_PLANES], hot_released[SETTINGS_MAX_PLANES];
+    _Atomic uint32_t hot_wires[SETTINGS_MAX_PLANES], hot_masked[SETTINGS_MAX_PLANES];
     counter model_windows[SETTINGS_MAX_MODELS];
     counter rule_fired[SETTINGS_MAX_RULES], rule_prescaled[SETTINGS_MAX_RULES];
     counter pass_through;

@@ -1,5 +1,6 @@
 #include "service/metrics_table.h"
 
+#include "service/metrics_books.h"
 #include "service/metrics_cards.h"
 
 #include <stdio.h>
@@ -35,19 +36,6 @@ static uint32_t sources(const struct monitor *m)
     return n < MONITOR_MAX_SOURCES ? n : MONITOR_MAX_SOURCES;
 }
 
-static const char *source_name(const struct monitor *m, uint32_t i, char text[16])
-{
-    uint32_t id = atomic_load(&m->source[i].id);
-    if (i == 0) {
-        return "unknown";
-    }
-    if (id == SOURCE_OTHERS) {
-        return "others";
-    }
-    (void)snprintf(text, 16, "%u", id);
-    return text;
-}
-
 /* One sample for each source that was heard of. */
 #define FOR_EACH_SOURCE(name, expression)                                                          \
     static void name(struct sink *s)                                                               \
@@ -55,7 +43,7 @@ static const char *source_name(const struct monitor *m, uint32_t i, char text[16
         char text[16];                                                                             \
         for (uint32_t i = 0; i < sources(s->m); i++) {                                             \
             const struct source_monitor *from = &s->m->source[i];                                  \
-            labelled(s, "source", source_name(s->m, i, text), expression);                         \
+            labelled(s, "source", metrics_books_source(s->m, i, text), expression);                \
         }                                                                                          \
     }
 #define PLAIN(name, expression)                                                                    \
@@ -88,7 +76,7 @@ static void fragments(struct sink *s)
     char text[16];
     for (uint32_t i = 0; i < sources(s->m); i++) {
         for (uint32_t k = 0; k < FRAGMENT_FATE_COUNT; k++) {
-            struct label labels[] = {{"source", source_name(s->m, i, text)},
+            struct label labels[] = {{"source", metrics_books_source(s->m, i, text)},
                                      {"fate", fragment_fate_name((enum fragment_fate)k)}};
             s->put(s, "", labels, 2, read(&s->m->source[i].fate[k]));
         }
@@ -108,7 +96,7 @@ static void source_silent(struct sink *s)
     char text[16];
     for (uint32_t i = 1; i < sources(s->m); i++) {
         uint64_t seen = counter_read(&s->m->source[i].last_seen_ns);
-        labelled(s, "source", source_name(s->m, i, text),
+        labelled(s, "source", metrics_books_source(s->m, i, text),
                  seconds(s->now_ns > seen ? s->now_ns - seen : 0));
     }
 }
@@ -146,6 +134,58 @@ static void rule_prescaled(struct sink *s)
     rules(s, s->m->rule_prescaled);
 }
 
+/* One sample for each plane that wires are counted of. */
+static void by_plane(struct sink *s, const counter *count)
+{
+    const struct geometry *g = s->info->geometry;
+    char text[16];
+    for (uint32_t i = 0; i < g->n_planes && s->info->settings->imaging.hot.events > 0; i++) {
+        (void)snprintf(text, sizeof text, "%u", g->plane[i].id);
+        labelled(s, "plane", text, read(&count[i]));
+    }
+}
+
+static void hot_found(struct sink *s)
+{
+    by_plane(s, s->m->hot_found);
+}
+
+static void hot_released(struct sink *s)
+{
+    by_plane(s, s->m->hot_released);
+}
+
+static void hot_wires(struct sink *s)
+{
+    const struct geometry *g = s->info->geometry;
+    char text[16];
+    for (uint32_t i = 0; i < g->n_planes && s->info->settings->imaging.hot.events > 0; i++) {
+        (void)snprintf(text, sizeof text, "%u", g->plane[i].id);
+        labelled(s, "plane", text, atomic_load(&s->m->hot_wires[i]));
+    }
+}
+
+/* dead, hot: by the calibration; found_hot: in this run. */
+static void masked_wires(struct sink *s)
+{
+    const struct geometry *g = s->info->geometry;
+    for (uint32_t i = 0; i < g->n_planes && !g->images; i++) {
+        const struct plane_geometry *p = &g->plane[i];
+        const struct {
+            const char *name;
+            uint32_t wires;
+        } why[] = {{"dead", p->dead_wires},
+                   {"hot", p->hot_wires},
+                   {"found_hot", atomic_load(&s->m->hot_masked[i])}};
+        char text[16];
+        (void)snprintf(text, sizeof text, "%u", p->id);
+        for (size_t k = 0; k < sizeof why / sizeof why[0]; k++) {
+            struct label labels[] = {{"plane", text}, {"why", why[k].name}};
+            s->put(s, "", labels, 2, why[k].wires);
+        }
+    }
+}
+
 static void queue_depth(struct sink *s)
 {
     labelled(s, "queue", "fragments", atomic_load(&s->m->fragments_waiting));
@@ -161,26 +201,9 @@ static void disk_free(struct sink *s)
     }
 }
 
-static void dead_seconds(struct sink *s)
-{
-    for (uint32_t k = 0; k < MONITOR_DEAD_CAUSE_COUNT; k++) {
-        labelled(s, "cause", monitor_dead_cause_name((enum monitor_dead_cause)k),
-                 seconds(counter_read(&s->m->dead_ns[k])));
-    }
-}
-
 static uint64_t uptime_ns(const struct sink *s)
 {
     return s->now_ns > s->m->started_ns ? s->now_ns - s->m->started_ns : 0;
-}
-
-static double live_seconds(const struct sink *s)
-{
-    uint64_t up = uptime_ns(s), dead = 0;
-    for (uint32_t k = 0; k < MONITOR_DEAD_CAUSE_COUNT; k++) {
-        dead += counter_read(&s->m->dead_ns[k]);
-    }
-    return seconds(up > dead ? up - dead : 0);
 }
 
 static void stage_seconds(struct sink *s)
@@ -201,13 +224,23 @@ static void stage_seconds(struct sink *s)
     }
 }
 
+/* 1 for the state that it is in. */
+static void health(struct sink *s)
+{
+    struct health h;
+    if (s->watch == NULL)
+        return;
+    watch_health(s->watch, &h);
+    for (uint32_t k = 0; k < HEALTH_STATE_COUNT; k++)
+        labelled(s, "state", health_state_name((enum health_state)k), h.state == k ? 1 : 0);
+}
+
 PLAIN(ready, atomic_load(&s->m->ready) && !atomic_load(&s->m->stopping) ? 1 : 0)
 PLAIN(uptime, seconds(uptime_ns(s)))
 PLAIN(run, atomic_load(&s->m->run))
 PLAIN(events_in, read(&s->m->events_in))
 PLAIN(events_in_flight, (double)monitor_ledger(s->m).in_flight)
 PLAIN(events_incomplete, read(&s->m->events_incomplete))
-PLAIN(ledger_broken, read(&s->m->ledger_broken))
 FOR_EACH_SOURCE(fragments_received, read(&from->received))
 FOR_EACH_SOURCE(fragment_bytes, read(&from->received_bytes))
 FOR_EACH_SOURCE(source_gaps, read(&from->gaps))
@@ -216,9 +249,11 @@ FOR_EACH_SOURCE(source_repeated, read(&from->repeated))
 FOR_EACH_SOURCE(source_out_of_order, read(&from->out_of_order))
 FOR_EACH_SOURCE(source_restarts, read(&from->restarts))
 PLAIN(windows_truncated, read(&s->m->windows_truncated))
+PLAIN(windows_masked, read(&s->m->windows_masked))
 PLAIN(nonfinite_bins, read(&s->m->nonfinite_bins))
 PLAIN(pass_through, read(&s->m->pass_through))
 PLAIN(decisions_published, read(&s->m->decisions_published))
+PLAIN(decisions_unsent, read(&s->m->decisions_unsent))
 PLAIN(decisions_missed, read(&s->m->decisions_missed))
 PLAIN(recorded_events, read(&s->m->recorded_events))
 PLAIN(recorded_bytes, read(&s->m->recorded_bytes))
@@ -246,6 +281,8 @@ PLAIN(memory_bytes, (double)atomic_load(&s->m->memory_bytes))
 const struct metric metrics_table[] = {
     {"sparsed_info", METRIC_GAUGE, info, "What is running; always 1."},
     {"sparsed_ready", METRIC_GAUGE, ready, "1 while the daemon takes data."},
+    {"sparsed_health", METRIC_GAUGE, health,
+     "1 for the state of health; the page and sparse-top give the reasons."},
     {"sparsed_uptime_seconds", METRIC_GAUGE, uptime, "Time since the start."},
     {"sparsed_run", METRIC_GAUGE, run, "Run number of the last event decided."},
     {"sparsed_events_in_total", METRIC_COUNTER, events_in, "Events of which a fragment came."},
@@ -253,11 +290,22 @@ const struct metric metrics_table[] = {
     {"sparsed_events_in_flight", METRIC_GAUGE, events_in_flight, "Events not decided yet."},
     {"sparsed_events_incomplete_total", METRIC_COUNTER, events_incomplete,
      "Events judged with wires missing."},
-    {"sparsed_ledger_broken_total", METRIC_COUNTER, ledger_broken,
-     "Checks that found events in to differ from the sum of all fates and those in flight."},
+    {"sparsed_events_timed_out_total", METRIC_COUNTER, metrics_books_timed_out,
+     "Events whose time was up with wires missing, judged or dropped, by why they were missing."},
+    {"sparsed_events_lost_total", METRIC_COUNTER, metrics_books_events_lost,
+     "Events without a decision, by what it is put down to."},
+    {"sparsed_invariant_broken_total", METRIC_COUNTER, metrics_books_invariant_broken,
+     "Checks that found the daemon's numbers to contradict each other; any is a defect."},
     {"sparsed_fragments_received_total", METRIC_COUNTER, fragments_received, "Messages received."},
     {"sparsed_fragment_bytes_total", METRIC_COUNTER, fragment_bytes, "Payload bytes received."},
     {"sparsed_fragments_total", METRIC_COUNTER, fragments, "Fragments by what became of them."},
+    {"sparsed_source_lost_total", METRIC_COUNTER, metrics_books_source_lost,
+     "Fragments of a source that did not become part of an event, by what it is put down to; "
+     "network: messages that never came."},
+    {"sparsed_source_missing_events_total", METRIC_COUNTER, metrics_books_missing_events,
+     "Events that lacked wires of this source when their time was up, by why."},
+    {"sparsed_source_missing_wires_total", METRIC_COUNTER, metrics_books_missing_wires,
+     "Wires of this source that those events lacked."},
     {"sparsed_source_gaps_total", METRIC_COUNTER, source_gaps,
      "Jumps in the sequence of a source."},
     {"sparsed_source_missed_total", METRIC_COUNTER, source_missed,
@@ -273,6 +321,16 @@ const struct metric metrics_table[] = {
     {"sparsed_windows_total", METRIC_COUNTER, windows, "Windows scored."},
     {"sparsed_windows_truncated_total", METRIC_COUNTER, windows_truncated,
      "Windows with more active pixels than their model takes."},
+    {"sparsed_windows_masked_total", METRIC_COUNTER, windows_masked,
+     "Windows with masked wires in them."},
+    {"sparsed_masked_wires", METRIC_GAUGE, masked_wires,
+     "Wires left out, by plane: dead or hot by the calibration, or found hot in this run, with "
+     "those pooled with them."},
+    {"sparsed_hot_wires", METRIC_GAUGE, hot_wires, "Wires that are hot now, by plane."},
+    {"sparsed_hot_wires_found_total", METRIC_COUNTER, hot_found,
+     "Times that a wire became hot, by plane."},
+    {"sparsed_hot_wires_released_total", METRIC_COUNTER, hot_released,
+     "Times that a hot wire became quiet again, by plane."},
     {"sparsed_nonfinite_bins_total", METRIC_COUNTER, nonfinite_bins,
      "Time bins that held NaN or infinity, taken as 0."},
     {"sparsed_rule_fired_total", METRIC_COUNTER, rule_fired,
@@ -301,6 +359,8 @@ const struct metric metrics_table[] = {
      "Windows that were a card's and that the CPU scored, by cause."},
     {"sparsed_decisions_published_total", METRIC_COUNTER, decisions_published,
      "Decisions handed to the sockets."},
+    {"sparsed_decisions_unsent_total", METRIC_COUNTER, decisions_unsent,
+     "Decisions that no socket took; with those published all that were decided."},
     {"sparsed_decisions_missed_total", METRIC_COUNTER, decisions_missed,
      "Decisions no PUSH peer had room for, and times a subscriber's queue became full."},
     {"sparsed_recorded_events_total", METRIC_COUNTER, recorded_events,
@@ -320,10 +380,18 @@ const struct metric metrics_table[] = {
     {"sparsed_queue_depth", METRIC_GAUGE, queue_depth, "What waits in each queue."},
     {"sparsed_memory_bytes", METRIC_GAUGE, memory_bytes,
      "Memory taken when the run was configured."},
-    {"sparsed_dead_seconds_total", METRIC_COUNTER, dead_seconds,
-     "Time the readout stood still, by cause."},
-    {"sparsed_live_seconds_total", METRIC_COUNTER, live,
-     "Uptime less the time the readout stood still."},
+    {"sparsed_live_seconds_total", METRIC_COUNTER, metrics_books_live,
+     "Time of runs in which the readout could take a message."},
+    {"sparsed_paused_seconds_total", METRIC_COUNTER, metrics_books_paused,
+     "Time of runs in which an operator had stopped the readout."},
+    {"sparsed_draining_seconds_total", METRIC_COUNTER, metrics_books_draining,
+     "Time of runs after the readout had ended."},
+    {"sparsed_dead_seconds_total", METRIC_COUNTER, metrics_books_dead,
+     "Time of runs in which the readout stood still, by cause."},
+    {"sparsed_run_seconds_total", METRIC_COUNTER, metrics_books_timed,
+     "Length of runs: live, paused, draining and dead time together."},
+    {"sparsed_thread_seconds_total", METRIC_COUNTER, metrics_books_threads,
+     "Time of the threads, busy and idle."},
     {"sparsed_stage_seconds", METRIC_SUMMARY, stage_seconds,
      "Durations by stage since the start; quantile 1 is the largest."},
 };

@@ -288,7 +288,7 @@ def test_top_rates_are_differences(publisher, start):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"ledger_broken_total": 1}, "ledger does not close"),
+        ({"invariant_broken_total": {"invariant=events": 1}}, "ledger does not close"),
         ({"record_failing": 1}, "recorder fails"),
         ({"events_total": {"fate=accepted": 202, "fate=rejected": 1, "fate=timeout": 18}},
          "18 events lost"),

@@ -48,6 +48,9 @@ void config_print(FILE *out);
 /* The values in force, as TOML that loads to the same settings. */
 void config_print_effective(const struct settings *settings, FILE *out);
 
+/* The same as a text, which the caller frees. NULL: no memory. */
+char *config_effective(const struct settings *settings, size_t *bytes);
+
 /* docs/configuration.md. */
 void config_markdown(FILE *out);
 

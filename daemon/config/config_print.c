@@ -198,18 +198,29 @@ void config_markdown(FILE *out)
     }
 }
 
-bool config_sha256(const struct settings *settings, uint8_t digest[SHA256_BYTES])
+char *config_effective(const struct settings *settings, size_t *bytes)
 {
     char *text = NULL;
-    size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
+    FILE *out = open_memstream(&text, bytes);
     if (out == NULL)
-        return false;
+        return NULL;
     config_print_effective(settings, out);
     bool good = ferror(out) == 0;
     good = fclose(out) == 0 && good;
-    if (good)
+    if (!good) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+bool config_sha256(const struct settings *settings, uint8_t digest[SHA256_BYTES])
+{
+    size_t bytes = 0;
+    char *text = config_effective(settings, &bytes);
+    if (text != NULL)
         hash_sha256(text, bytes, digest);
+    bool good = text != NULL;
     free(text);
     return good;
 }

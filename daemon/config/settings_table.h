@@ -127,6 +127,8 @@ S("output.record.rotate.time", output.record.rotate_ns,    NS, "10 min", "1 s", 
 \
 S("service.http",             service.http,                ADDRESS, "127.0.0.1:9464", "0", "", "", "the page, /metrics, /healthz and /readyz; '': no HTTP") \
 S("service.metrics",          service.metrics,             ENDPOINTS, "[]", "0", "", "", "where metrics are published (PUB): > connects, @ binds; without a sign: binds") \
+S("service.control",          service.control,             ENDPOINTS, "[]", "0", "4", "", "where runs are controlled from (REP, sparsectl): > connects, @ binds; without a sign: binds; none: the run begins by itself and ends with the daemon") \
+S("service.run",              service.run,                 UINT, "1", "1", "4294967295", "", "the number of a run that begins by itself; with service.control the operator gives it") \
 S("service.metrics_interval", service.metrics_interval_ns, NS, "1 s", "10 ms", "1 h", "", "from one metrics message to the next") \
 S("service.stop_limit",       service.stop_limit_ns,       NS, "10 s", "0 s", "1 h", "", "how long a stop may finish what is in flight") \
 S("service.log_level",        service.log_level,           CHOICE, "info", "", "", "error | warn | info | debug", "lines above this level are not written") \

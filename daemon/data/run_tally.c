@@ -107,6 +107,14 @@ static void add(struct run_count *to, uint32_t *n, const char *name, uint64_t va
         to[(*n)++] = (struct run_count){name, value};
 }
 
+uint32_t run_tally_pending(const struct run_tally *t, struct run_count to[RUN_COUNTS])
+{
+    uint32_t n = 0;
+    add(to, &n, "fragments to reduce", fragments_in_flight(t));
+    add(to, &n, "events to decide", t->events.in_flight);
+    return n;
+}
+
 uint32_t run_tally_unfinished(const struct run_tally *t, struct run_count to[RUN_COUNTS])
 {
     uint32_t n = 0;

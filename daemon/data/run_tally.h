@@ -54,6 +54,9 @@ uint32_t run_tally_fragments(const struct run_tally *t, struct run_count to[RUN_
 uint32_t run_tally_output(const struct run_tally *t, struct run_count to[RUN_COUNTS]);
 uint32_t run_tally_times(const struct run_tally *t, struct run_count to[RUN_COUNTS]); /* ns */
 
+/* What was taken in and is not finished yet. */
+uint32_t run_tally_pending(const struct run_tally *t, struct run_count to[RUN_COUNTS]);
+
 /* What was taken in and not finished: nothing (0) after a drain that came to its end. */
 uint32_t run_tally_unfinished(const struct run_tally *t, struct run_count to[RUN_COUNTS]);
 

@@ -155,6 +155,8 @@ struct output_settings {
 struct service_settings {
     char http[SETTINGS_PATH_BYTES]; /* "127.0.0.1:9464"; empty: no HTTP */
     struct settings_strings metrics;
+    struct settings_strings control; /* REP; none: runs by itself */
+    uint32_t run;                    /* number of a run that begins by itself */
     uint64_t metrics_interval_ns;
     uint64_t stop_limit_ns;    /* how long a stop may finish what is in flight */
     uint32_t log_level;        /* enum log_level */

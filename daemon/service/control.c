@@ -1,0 +1,159 @@
+/* How: REP reads one request at a time and remembers whom to answer. Parts beyond the
+ * first make a request bad; they are read all the same, so that the next one is whole. */
+#include "service/control.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "output/endpoint.h"
+#include "service/control_message.h"
+#include "service/health.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+enum { AT_A_TIME = 16, WAITING = 64, HANDSHAKE_MS = 5000 };
+
+struct control {
+    void *socket;
+    struct control_answers answers;
+    struct monitor *monitor;
+    struct run_info_board *board;
+};
+
+static bool set_up(void *socket)
+{
+    int none = 0, waiting = WAITING, handshake_ms = HANDSHAKE_MS;
+    int64_t largest = CONTROL_MAX_REQUEST_BYTES;
+    return zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none) == 0 &&
+           zmq_setsockopt(socket, ZMQ_RCVHWM, &waiting, sizeof waiting) == 0 &&
+           zmq_setsockopt(socket, ZMQ_SNDHWM, &waiting, sizeof waiting) == 0 &&
+           zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &handshake_ms, sizeof handshake_ms) == 0 &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest) == 0;
+}
+
+struct control *control_create(const struct service_settings *settings,
+                               const struct control_answers *answers, struct monitor *monitor,
+                               struct run_info_board *board, void *zmq_context, struct error *err)
+{
+    struct control *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        (void)error_set(err, ERROR_SYSTEM, "no memory for the control socket");
+        return NULL;
+    }
+    c->answers = *answers;
+    c->monitor = monitor;
+    c->board = board;
+    c->socket = zmq_socket(zmq_context, ZMQ_REP);
+    bool good = c->socket != NULL && set_up(c->socket);
+    if (!good)
+        (void)error_set(err, ERROR_SYSTEM, "service.control: cannot make a socket: %s",
+                        zmq_strerror(zmq_errno()));
+    if (!good || !endpoint_attach_all(c->socket, &settings->control, true, "service.control", err))
+        control_destroy(&c);
+    return c;
+}
+
+void control_destroy(struct control **control)
+{
+    struct control *c = *control;
+    if (c == NULL)
+        return;
+    if (c->socket != NULL)
+        (void)zmq_close(c->socket);
+    free(c);
+    *control = NULL;
+}
+
+/* ---- a request ---- */
+
+static void look_at_health(const struct control *c, enum run_state state, struct control_health *h)
+{
+    *h = (struct control_health){.healthy = state != RUN_ERROR};
+    uint64_t now_ns = clock_monotonic_ns();
+    if (state == RUN_RUNNING)
+        h->healthy = health_ready(c->monitor, now_ns, h->text, sizeof h->text);
+    else if (state == RUN_PAUSED || state == RUN_DRAINING)
+        h->healthy = health_live(c->monitor, now_ns, h->text, sizeof h->text);
+    else
+        (void)snprintf(h->text, sizeof h->text, "%s", run_state_help(state));
+}
+
+static void send_reply(struct control *c, const struct run_command *ask,
+                       const struct run_reply *reply)
+{
+    struct control_health health;
+    struct run_status status;
+    size_t bytes = 0;
+    c->answers.status(c->answers.self, &status);
+    look_at_health(c, status.state, &health);
+    const struct run_info *info = run_info_borrow(c->board);
+    bool whole = ask->step == RUN_STEP_CONFIG && reply->outcome == RUN_DONE;
+    uint8_t *message = control_message_write(reply, &status, &health, info, whole,
+                                             atomic_load(&c->monitor->run), &bytes);
+    run_info_return(c->board);
+    if (message == NULL)
+        log_limited(LOG_LEVEL_WARN, "control: no memory for a reply");
+    /* Without memory an empty reply, which says at least that there is somebody. */
+    (void)zmq_send(c->socket, message, bytes, ZMQ_DONTWAIT);
+    free(message);
+}
+
+/* Reads the parts beyond the first; true: there were some. */
+static bool skip_rest(void *socket, const zmq_msg_t *first)
+{
+    bool more = zmq_msg_more(first), any = more;
+    while (more) {
+        zmq_msg_t part;
+        (void)zmq_msg_init(&part);
+        more = zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&part);
+        (void)zmq_msg_close(&part);
+    }
+    return any;
+}
+
+static void answer(struct control *c, zmq_msg_t *request)
+{
+    struct run_command ask;
+    struct run_reply reply = {.outcome = RUN_DONE};
+    bool many = skip_rest(c->socket, request);
+    bool good = control_message_read(zmq_msg_data(request), zmq_msg_size(request), &ask, &reply);
+    if (many) {
+        reply.outcome = RUN_BAD;
+        (void)snprintf(reply.text, sizeof reply.text, "a request has one part");
+    } else if (good) {
+        c->answers.ask(c->answers.self, &ask, &reply);
+    }
+    counter_add(&c->monitor->control_requests, 1);
+    if (!good || many) {
+        counter_add(&c->monitor->control_bad, 1);
+        log_limited(LOG_LEVEL_WARN, "control: %s", reply.text);
+    } else if (reply.outcome != RUN_DONE) {
+        counter_add(&c->monitor->control_refused, 1);
+    }
+    send_reply(c, &ask, &reply);
+}
+
+static bool take_one(struct control *c)
+{
+    zmq_msg_t request;
+    (void)zmq_msg_init(&request);
+    bool got = zmq_msg_recv(&request, c->socket, ZMQ_DONTWAIT) >= 0;
+    if (got)
+        answer(c, &request);
+    (void)zmq_msg_close(&request);
+    return got;
+}
+
+bool control_serve(struct control *c, int fd, long timeout_ms)
+{
+    zmq_pollitem_t items[2] = {{.fd = fd, .events = ZMQ_POLLIN}};
+    if (c != NULL)
+        items[1] = (zmq_pollitem_t){.socket = c->socket, .events = ZMQ_POLLIN};
+    if (zmq_poll(items, c != NULL ? 2 : 1, timeout_ms) <= 0)
+        return false;
+    for (int i = 0; c != NULL && i < AT_A_TIME && take_one(c); i++)
+        continue;
+    return (items[0].revents & ZMQ_POLLIN) != 0;
+}

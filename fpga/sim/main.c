@@ -76,7 +76,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (a->kernel == NULL)
-            argp_error(state, "which kernel? libkernel_NAME.so of sparse-hls");
+            argp_error(state, "which kernel? libkernel_NAME.so of sparse-hls, or libkernel_rtl.so");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -279,14 +279,16 @@ int main(int argc, char **argv)
         }
     }
     device.fault = a.fault;
-    device.n_units = a.units;
-    for (unsigned i = 0; i < a.units; i++)
-        device.unit[i] = (struct unit){
-            .kernel = &device.kernel, .fault = &device.fault, .memory = &device.memory};
+    for (; device.n_units < a.units; device.n_units++) {
+        if (!unit_init(&device.unit[device.n_units], &device.kernel, &device.fault, &device.memory))
+            return 1;
+    }
     bool connected = link_open(&device.link, a.folder, a.id, a.patience_s);
     while (connected && serve(&device)) {
     }
     link_close(&device.link);
+    for (unsigned i = 0; i < device.n_units; i++)
+        unit_fini(&device.unit[i]);
     memory_fini(&device.memory);
     unit_kernel_close(&device.kernel);
     return connected ? 0 : 1;

@@ -6,7 +6,8 @@
 
 The first makes the container that XRT loads in emulation: what memory the card has, which
 registers the kernel has, and as user metadata which model it was made from, so that sparsed
-can refuse a kernel of another model. It holds no bitstream; sparse-device runs the kernel.
+can refuse a kernel of another model; libkernel_rtl.so loads its network, and serves every model
+that fits. It holds no bitstream; sparse-device runs the kernel.
 
 For a real card v++ makes the container; the same metadata is added to it with
 
@@ -40,6 +41,18 @@ ARGUMENTS = (
     ("n_windows", False, "s_axi_control", 0x28, 4, "uint"),
     ("tag", False, "s_axi_control", 0x30, 4, "uint"),
 )
+# and those of a kernel that loads its network
+ARGUMENTS_OF_LOADING = (
+    ("image", True, "m_axi_windows", 0x38, 8, "void*"),
+    ("image_bytes", False, "s_axi_control", 0x44, 4, "uint"),
+    ("image_name", False, "s_axi_control", 0x48, 4, "uint"),
+)
+
+
+def arguments(info: dict) -> tuple[tuple, ...]:
+    """The kernel's arguments; one that names no model loads its network from an image."""
+    return ARGUMENTS + (() if info["model_sha256"] else ARGUMENTS_OF_LOADING)
+
 
 
 class KernelInfo(ctypes.Structure):
@@ -49,6 +62,11 @@ class KernelInfo(ctypes.Structure):
     ] + [(name, ctypes.c_uint32) for name in (
         "form", "height", "width", "channels", "n_slots", "place_bytes", "value_bytes", "pixel_bytes",
         "window_bytes", "n_outputs", "raw_bytes", "result_bytes", "n_layers")]
+
+
+class KernelBuild(ctypes.Structure):
+    """struct kernel_build of fpga/hls/kernel_abi.h."""
+    _fields_ = [(name, ctypes.c_uint32) for name in ("slots", "at_once", "filters")]
 
 
 def kernel_info(path: Path) -> dict:
@@ -63,10 +81,15 @@ def kernel_info(path: Path) -> dict:
     if info.abi_version != 1:
         sys.exit(f"{path}: version {info.abi_version} of the kernel's interface, needs 1")
     values = {name: getattr(info, name) for name, _ in KernelInfo._fields_}
+    if not info.model_sha256:
+        library.kernel_build.restype = ctypes.POINTER(KernelBuild)
+        build = library.kernel_build().contents
+        values |= {"at_once": build.at_once, "filters": build.filters}
     return {k: v.decode() if isinstance(v, bytes) else v for k, v in values.items()}
 
 
-def metadata(kernel: str, units: int) -> bytes:
+def metadata(info: dict, units: int) -> bytes:
+    kernel = info["kernel_name"]
     ports = "".join(f'<port name="{port}" mode="master" range="0xFFFFFFFF" dataWidth="{width}" '
                     f'portType="addressable" base="0x0"/>'
                     for port, width in (("m_axi_windows", 512), ("m_axi_results", 32)))
@@ -75,7 +98,7 @@ def metadata(kernel: str, units: int) -> bytes:
     args = "".join(
         f'<arg name="{name}" addressQualifier="{int(pointer)}" id="{i}" port="{port}" '
         f'size="{size:#x}" offset="{offset:#x}" hostOffset="0x0" hostSize="{size:#x}" type="{kind}"/>'
-        for i, (name, pointer, port, offset, size, kind) in enumerate(ARGUMENTS))
+        for i, (name, pointer, port, offset, size, kind) in enumerate(arguments(info)))
     instances = "".join(
         f'<instance name="{kernel}_{n + 1}"><addrRemap base="{UNIT_BASE + n * UNIT_PITCH:#x}" '
         f'range="0x10000" port="s_axi_control"/></instance>' for n in range(units))
@@ -91,7 +114,7 @@ def metadata(kernel: str, units: int) -> bytes:
 
 def sections(info: dict, units: int) -> list[tuple[int, bytes]]:
     memory = struct.pack("<i4x", 1) + struct.pack("<BB6xQQ16s", 1, 1, BANK_BYTES // 1024, 0, b"bank0")
-    pointers = [i for i, a in enumerate(ARGUMENTS) if a[1]]
+    pointers = [i for i, a in enumerate(arguments(info)) if a[1]]
     connected = [(argument, unit, 0) for unit in range(units) for argument in pointers]
     connectivity = struct.pack("<i", len(connected)) + b"".join(struct.pack("<3i", *c) for c in connected)
     kernel = info["kernel_name"]
@@ -100,7 +123,7 @@ def sections(info: dict, units: int) -> list[tuple[int, bytes]]:
         struct.pack("<IIQ64s", 1, chain, UNIT_BASE + n * UNIT_PITCH, f"{kernel}:{kernel}_{n + 1}".encode())
         for n in range(units))
     return [(MEM_TOPOLOGY, memory), (CONNECTIVITY, connectivity), (IP_LAYOUT, layout),
-            (EMBEDDED_METADATA, metadata(kernel, units)),
+            (EMBEDDED_METADATA, metadata(info, units)),
             (USER_METADATA, json.dumps(info, indent=1).encode())]
 
 
@@ -131,17 +154,26 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="NAME.xclbin")
     parser.add_argument("--units", type=int, default=1, choices=range(1, 17), metavar="1 .. 16",
                         help="compute units (default: 1)")
+    parser.add_argument("--form", choices=("list", "image"), default="list",
+                        help="of a kernel that loads its network: how the host sends windows "
+                        "(default: list)")
     parser.add_argument("--json", action="store_true", help="print the metadata alone")
     args = parser.parse_args()
     info = kernel_info(args.kernel)
+    if not info["model_sha256"]:
+        info["form"] = ("list", "image").index(args.form)
+    elif args.form != "list":
+        parser.error(f"--form: {args.kernel} takes what it was made for")
     if args.json:
         print(json.dumps(info, indent=1))
         return
     output = args.output or args.kernel.with_name(f"{info['kernel_name']}.xclbin")
     output.write_bytes(container(info, args.units))
     units = f"{args.units} compute unit{'s' if args.units > 1 else ''}"
-    print(f"{output}: {info['kernel_name']} of model {info['model_name']}, {units}, "
-          f"sha256 {info['model_sha256'][:8]}")
+    serves = (f"of model {info['model_name']}, {units}, sha256 {info['model_sha256'][:8]}"
+              if info["model_sha256"] else
+              f"for any network of at most {info['n_slots']} slots, {args.form}s, {units}")
+    print(f"{output}: {info['kernel_name']} {serves}")
 
 
 if __name__ == "__main__":

@@ -37,9 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct xclbin x;
     struct error err = {.code = ERROR_NONE};
-    if (xclbin_parse("fuzz", data, bytes, &x, &err))
+    bool good = xclbin_parse("fuzz", data, bytes, &x, &err);
+    if (good && !x.loads) /* one that loads has no sizes yet */
         pack_and_read(&x);
-    else if (err.code != ERROR_CONFIG || err.text[0] == '\0')
+    else if (!good && (err.code != ERROR_CONFIG || err.text[0] == '\0'))
         abort();
     return 0;
 }

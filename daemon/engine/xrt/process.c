@@ -41,6 +41,8 @@ static bool make_memory(struct process *p, const struct process_settings *s, int
     p->shared = map;
     p->shared->version = SHARED_VERSION;
     p->shared->layout = s->layout;
+    if (s->layout.image_bytes > 0)
+        memcpy(shared_image(p->shared, &s->layout), s->image, s->layout.image_bytes);
     return true;
 }
 

@@ -25,7 +25,8 @@ struct process_settings {
     const char *xclbin, *kernel, *device_command;
     uint32_t device;
     struct shared_layout layout;
-    int done_fd; /* borrowed */
+    const uint8_t *image; /* [layout.image_bytes], borrowed */
+    int done_fd;          /* borrowed */
 };
 
 /* Makes the shared memory and starts the process. */

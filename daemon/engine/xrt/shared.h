@@ -8,6 +8,7 @@
  * SUBMITTED. `state` is written last, with release, and read first, with acquire.
  *
  *     struct shared | pad | windows of slot 0 | slot 1 | ... | results of slot 0 | slot 1 | ...
+ *     | image of the network, for a kernel that loads it
  */
 #ifndef SPARSED_ENGINE_XRT_SHARED_H
 #define SPARSED_ENGINE_XRT_SHARED_H
@@ -15,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { SHARED_VERSION = 2, SHARED_SLOTS = 8, SHARED_PAGE = 4096, SHARED_TEXT_BYTES = 256 };
+enum { SHARED_VERSION = 3, SHARED_SLOTS = 8, SHARED_PAGE = 4096, SHARED_TEXT_BYTES = 256 };
 
 /* Descriptors as the process inherits them. */
 enum { SHARED_FD_MEMORY = 3, SHARED_FD_WORK = 4, SHARED_FD_DONE = 5 };
@@ -35,13 +36,15 @@ struct shared_layout {
     uint32_t n_slots;
     uint64_t window_bytes, result_bytes; /* of one window */
     uint64_t batch_windows;              /* windows a slot has room for */
+    uint64_t image_bytes;                /* of the network (network.h); 0: the kernel has it */
+    uint32_t image_name;
 };
 
 struct shared {
     uint32_t version;
     struct shared_layout layout;   /* for the process */
     _Atomic uint32_t process;      /* enum shared_process_state */
-    char error[SHARED_TEXT_BYTES]; /* why it is PROCESS_REFUSED */
+    char error[SHARED_TEXT_BYTES]; /* why it is PROCESS_REFUSED, or why a batch FAILED */
     struct shared_batch batch[SHARED_SLOTS];
 };
 
@@ -63,7 +66,8 @@ static inline uint64_t shared_results_bytes(const struct shared_layout *l)
 static inline uint64_t shared_bytes(const struct shared_layout *l)
 {
     return shared_round(sizeof(struct shared)) +
-           l->n_slots * (shared_windows_bytes(l) + shared_results_bytes(l));
+           l->n_slots * (shared_windows_bytes(l) + shared_results_bytes(l)) +
+           shared_round(l->image_bytes);
 }
 
 static inline uint8_t *shared_windows(struct shared *s, const struct shared_layout *l,
@@ -77,6 +81,11 @@ static inline uint8_t *shared_results(struct shared *s, const struct shared_layo
 {
     return (uint8_t *)s + shared_round(sizeof *s) + l->n_slots * shared_windows_bytes(l) +
            slot * shared_results_bytes(l);
+}
+
+static inline uint8_t *shared_image(struct shared *s, const struct shared_layout *l)
+{
+    return shared_results(s, l, l->n_slots);
 }
 
 #endif

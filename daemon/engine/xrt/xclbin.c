@@ -159,6 +159,10 @@ static bool read_metadata(const json_t *o, struct xclbin *x, const char **missin
         if (!natural(o, figure[i].key, figure[i].to))
             return false;
     }
+    x->loads = x->model_sha256[0] == '\0';
+    *missing = "at_once, filters";
+    if (x->loads && (!natural(o, "at_once", &x->at_once) || !natural(o, "filters", &x->filters)))
+        return false;
     *missing = "form";
     x->form = form == 0 ? KERNEL_LIST : KERNEL_IMAGE;
     return form <= 1;
@@ -176,7 +180,9 @@ static bool consistent(const struct xclbin *x)
     uint64_t list = 4 + (uint64_t)x->n_slots * x->pixel_bytes;
     uint64_t image = (uint64_t)x->height * x->width * x->pixel_bytes;
     uint64_t place = x->form == KERNEL_LIST ? (uint64_t)2 * x->place_bytes : 0;
-    return (x->value_bytes == 2 || x->value_bytes == 4) &&
+    if (x->loads)
+        return x->n_slots > 0;
+    return (x->value_bytes == 1 || x->value_bytes == 2 || x->value_bytes == 4) &&
            (x->form == KERNEL_IMAGE || places_fit(x)) &&
            x->pixel_bytes >= place + (uint64_t)x->channels * x->value_bytes &&
            (x->form == KERNEL_LIST ? list : image) <= x->window_bytes &&

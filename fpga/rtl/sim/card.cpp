@@ -10,6 +10,8 @@
 namespace rtl
 {
 
+enum : uint32_t { START = 1, DONE = 2, CONTINUE = 16 }; // of CONTROL
+
 Card::Card() : kernel_(new Vkernel)
 {
     kernel_->clk_i = 0;
@@ -24,15 +26,6 @@ Card::Card() : kernel_(new Vkernel)
 Card::~Card()
 {
     kernel_->final();
-}
-
-uint8_t *Card::at(uint64_t address, uint64_t bytes, bool write)
-{
-    for (const Region &r : memory) {
-        if (address >= r.address && bytes <= r.bytes && address - r.address <= r.bytes - bytes)
-            return write && !r.writable ? nullptr : r.data + (address - r.address);
-    }
-    return nullptr;
 }
 
 bool Card::stalls()
@@ -54,7 +47,7 @@ void Card::drive_memory()
     k.m_axi_rvalid_i = read_valid_;
     if (read_valid_) {
         const Burst &b = bursts_.front();
-        const uint8_t *from = at(b.address, 64, false);
+        const uint8_t *from = memory(b.address, 64, false);
         k.m_axi_rresp_i = from != nullptr ? 0 : 3;
         k.m_axi_rlast_i = b.beats == 1;
         memset(&k.m_axi_rdata_i, 0, 64);
@@ -90,7 +83,7 @@ void Card::sample_memory()
         answer_valid_ = false;
     }
     while (!write_addresses_.empty() && !write_data_.empty()) {
-        uint8_t *to = at(write_addresses_.front(), 4, true);
+        uint8_t *to = memory(write_addresses_.front(), 4, true);
         if (to != nullptr)
             memcpy(to, &write_data_.front(), 4);
         answers_.push_back(to != nullptr);
@@ -154,18 +147,23 @@ bool Card::run(uint64_t limit)
     results_ = read(RESULTS) | static_cast<uint64_t>(read(RESULTS + 4)) << 32;
     // beats of an image that is loaded are not a window's: only a run without one is timed
     running_ = true;
-    write(CONTROL, 1);
+    write(CONTROL, START);
+    bool done = settle(limit);
+    if (done)
+        write(CONTROL, CONTINUE);
+    running_ = false;
+    return done;
+}
+
+bool Card::settle(uint64_t limit)
+{
     uint64_t end = now_ + limit;
     while (now_ < end) {
         for (int i = 0; i < 64; i++)
             cycle();
-        if ((read(CONTROL) & 2) != 0) {
-            write(CONTROL, 16);
-            running_ = false;
+        if ((read(CONTROL) & DONE) != 0)
             return true;
-        }
     }
-    running_ = false;
     return false;
 }
 

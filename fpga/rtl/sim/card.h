@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -23,17 +24,14 @@ enum Register : uint32_t {
     TAG = 0x30,
     IMAGE = 0x38,
     IMAGE_BYTES = 0x44,
+    IMAGE_NAME = 0x48,
     ERROR = 0x4c,
     CYCLES = 0x50,
 };
 
-// A run of bytes that the kernel sees at `address`; what is outside of all answers an error.
-struct Region {
-    uint64_t address;
-    uint8_t *data;
-    uint64_t bytes;
-    bool writable;
-};
+// Where in the host the `bytes` at an address of the card lie; nullptr: nowhere, the bus answers
+// with an error.
+using Memory = std::function<uint8_t *(uint64_t address, uint64_t bytes, bool write)>;
 
 // What a window's way through the kernel took, in cycles of one launch.
 struct Timing {
@@ -46,7 +44,7 @@ class Card
   public:
     Card();
     ~Card();
-    std::vector<Region> memory;
+    Memory memory;
     uint32_t latency = 30;      // cycles from a read's address to its data
     uint32_t stall_percent = 0; // of cycles in which a port is not ready, at random
     Timing timing;
@@ -57,12 +55,13 @@ class Card
     uint32_t read(uint32_t offset);
     // Starts, and waits for the end. False: none after `limit` cycles.
     bool run(uint64_t limit);
+    // Lets the clock run until a launch has ended, at most `limit` cycles; whether it has.
+    bool settle(uint64_t limit);
 
   private:
     void cycle();
     void drive_memory();
     void sample_memory();
-    uint8_t *at(uint64_t address, uint64_t bytes, bool write);
     bool stalls();
 
     struct Burst {

@@ -1,12 +1,24 @@
 #include "engine/xrt/card/card.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <xrt/experimental/xrt_ini.h>
 #include <xrt/xrt_bo.h>
 #include <xrt/xrt_device.h>
 #include <xrt/xrt_kernel.h>
 
 /* The kernel's arguments, in order: fpga/hls/kernel_abi.h. */
-enum { ARG_WINDOWS, ARG_RESULTS, ARG_N_WINDOWS, ARG_TAG };
+enum {
+    ARG_WINDOWS,
+    ARG_RESULTS,
+    ARG_N_WINDOWS,
+    ARG_TAG,
+    ARG_IMAGE,
+    ARG_IMAGE_BYTES,
+    ARG_IMAGE_NAME
+};
+enum { ERROR_REGISTER = 0x4c, MOST_UNITS = 16, NAME_BYTES = 64 };
 
 struct slot {
     xrtBufferHandle windows, results;
@@ -17,6 +29,11 @@ struct slot {
 struct card {
     xrtDeviceHandle device;
     xrtKernelHandle kernel;
+    xuid_t uuid;
+    char name[NAME_BYTES]; /* of the kernel */
+    xrtBufferHandle image;
+    uint64_t image_bytes;
+    uint32_t image_name;
     uint32_t n_slots;
     struct slot slot[CARD_SLOTS];
 };
@@ -40,21 +57,41 @@ static bool make_slot(struct card *c, struct slot *s, const struct card_settings
         return false;
     s->run = xrtRunOpen(c->kernel);
     return s->run != NULL && xrtRunSetArg(s->run, ARG_WINDOWS, s->windows) == 0 &&
-           xrtRunSetArg(s->run, ARG_RESULTS, s->results) == 0;
+           xrtRunSetArg(s->run, ARG_RESULTS, s->results) == 0 &&
+           (c->image == NULL ||
+            (xrtRunSetArg(s->run, ARG_IMAGE, c->image) == 0 &&
+             xrtRunSetArg(s->run, ARG_IMAGE_BYTES, (uint32_t)c->image_bytes) == 0 &&
+             xrtRunSetArg(s->run, ARG_IMAGE_NAME, c->image_name) == 0));
+}
+
+/* Every launch carries where the image lies and its name: a compute unit that another process,
+ * or another model, has used meanwhile loads it again by itself. */
+static bool put_image(struct card *c, const struct card_settings *s)
+{
+    uint8_t *map = NULL;
+    if (s->image_bytes == 0)
+        return true;
+    c->image_bytes = s->image_bytes;
+    c->image_name = s->image_name;
+    if (!make_buffer(c, s->image_bytes, ARG_IMAGE, &c->image, &map))
+        return false;
+    memcpy(map, s->image, s->image_bytes);
+    return xrtBOSync(c->image, XCL_BO_SYNC_BO_TO_DEVICE, s->image_bytes, 0) == 0;
 }
 
 static bool open_kernel(struct card *c, const struct card_settings *s, struct error *err)
 {
+    (void)snprintf(c->name, sizeof c->name, "%s", s->kernel);
+    (void)xrtIniStringSet("Runtime.rw_shared", "true"); /* else card_error may not read */
     c->device = xrtDeviceOpen(s->device);
     if (c->device == NULL)
         return error_set(err, ERROR_SYSTEM, "device %u: XRT cannot open it", s->device);
     if (xrtDeviceLoadXclbinFile(c->device, s->xclbin) != 0)
         return error_set(err, ERROR_SYSTEM, "%s: XRT does not load it on device %u", s->xclbin,
                          s->device);
-    xuid_t uuid;
-    if (xrtDeviceGetXclbinUUID(c->device, uuid) != 0)
+    if (xrtDeviceGetXclbinUUID(c->device, c->uuid) != 0)
         return error_set(err, ERROR_SYSTEM, "%s: XRT gives no identity of it", s->xclbin);
-    c->kernel = xrtPLKernelOpen(c->device, uuid, s->kernel);
+    c->kernel = xrtPLKernelOpen(c->device, c->uuid, s->kernel);
     return c->kernel != NULL ||
            error_set(err, ERROR_SYSTEM, "%s: XRT finds no kernel %s in it", s->xclbin, s->kernel);
 }
@@ -67,6 +104,9 @@ struct card *card_open(const struct card_settings *settings, struct error *err)
         return NULL;
     }
     bool good = open_kernel(c, settings, err);
+    if (good && !put_image(c, settings))
+        good = error_set(err, ERROR_SYSTEM, "device %u: no memory on the card for the network",
+                         settings->device);
     for (; good && c->n_slots < settings->slots; c->n_slots++) {
         if (!make_slot(c, &c->slot[c->n_slots], settings)) {
             c->n_slots++;
@@ -96,6 +136,8 @@ void card_close(struct card **card)
         if (c->slot[i].results != NULL)
             (void)xrtBOFree(c->slot[i].results);
     }
+    if (c->image != NULL)
+        (void)xrtBOFree(c->image);
     if (c->kernel != NULL)
         (void)xrtKernelClose(c->kernel);
     if (c->device != NULL)
@@ -137,4 +179,22 @@ enum card_state card_done(struct card *card, uint32_t slot, uint64_t bytes)
     default:
         return CARD_FAILED;
     }
+}
+
+/* Registers are read of one unit at a time, by its name: "kernel:{kernel_1}", as they are linked
+ * if nobody names them. */
+uint32_t card_error(const struct card *card)
+{
+    uint32_t code = 0;
+    for (int unit = 1; unit <= MOST_UNITS && code == 0; unit++) {
+        char name[2 * NAME_BYTES + 16];
+        (void)snprintf(name, sizeof name, "%s:{%s_%d}", card->name, card->name, unit);
+        xrtKernelHandle one = xrtPLKernelOpen(card->device, card->uuid, name);
+        if (one == NULL)
+            break;
+        if (xrtKernelReadRegister(one, ERROR_REGISTER, &code) != 0)
+            code = 0;
+        (void)xrtKernelClose(one);
+    }
+    return code;
 }

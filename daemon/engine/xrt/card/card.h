@@ -25,6 +25,11 @@ struct card_settings {
     const char *kernel;                    /* name of the top function */
     uint32_t slots;                        /* 1 .. CARD_SLOTS */
     uint64_t windows_bytes, results_bytes; /* of a slot */
+    /* of a kernel that loads its network (network.h): it lies in the card's memory all the time,
+     * and each launch says where; 0 bytes: the kernel has its network */
+    const uint8_t *image;
+    uint64_t image_bytes;
+    uint32_t image_name;
 };
 
 /* NULL: `err` says what the library refused. It may also never come back, or end the process. */
@@ -42,5 +47,10 @@ enum card_state { CARD_BUSY, CARD_DONE, CARD_FAILED };
 
 /* Whether a started slot has its results (`bytes` of them, copied back). Never waits. */
 enum card_state card_done(struct card *card, uint32_t slot, uint64_t bytes);
+
+/* The error code that a kernel which loads its network left in a register of any of its compute
+ * units (kernel_error.h); 0: none has one, or XRT cannot read it. Only after a launch whose
+ * results are missing: it costs what opening a kernel costs. */
+uint32_t card_error(const struct card *card);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/xrt/card/card.h"
 #include "engine/xrt/card/emulation.h"
+#include "engine/xrt/kernel_error.h"
 #include "engine/xrt/shared.h"
 
 #include <errno.h>
@@ -113,6 +114,25 @@ static bool start_submitted(struct shared *s, struct card *card, struct under_wa
     return true;
 }
 
+/* Whether the kernel said why it wrote nothing: one that loads its network may refuse it. Its
+ * first and last result carry no tag of this batch then. */
+static bool has_error(struct shared *s, struct card *card, uint32_t slot)
+{
+    const struct shared_batch *b = &s->batch[slot];
+    const uint8_t *first = card_results(card, slot);
+    const uint8_t *last = first + (b->n_windows - 1) * s->layout.result_bytes;
+    uint32_t tag[2], last_tag = b->tag + b->n_windows - 1;
+    memcpy(&tag[0], first, sizeof tag[0]);
+    memcpy(&tag[1], last, sizeof tag[1]);
+    if (s->layout.image_bytes == 0 || (tag[0] == b->tag && tag[1] == last_tag))
+        return false;
+    uint32_t code = card_error(card);
+    if (code != 0)
+        (void)snprintf(s->error, sizeof s->error, "the kernel stopped with error code %u: %s", code,
+                       kernel_error_text(code));
+    return code != 0;
+}
+
 static bool collect(struct shared *s, struct card *card, struct under_way *u, bool *moved)
 {
     for (uint32_t k = 0; k < u->n; k++) {
@@ -122,6 +142,8 @@ static bool collect(struct shared *s, struct card *card, struct under_way *u, bo
         enum card_state state = card_done(card, slot, bytes);
         if (state == CARD_BUSY)
             continue;
+        if (state == CARD_DONE && has_error(s, card, slot))
+            state = CARD_FAILED;
         memcpy(shared_results(s, &s->layout, slot), card_results(card, slot), bytes);
         memmove(&u->slot[k], &u->slot[k + 1], (--u->n - k) * sizeof u->slot[0]);
         finish(b, state == CARD_DONE ? BATCH_DONE : BATCH_FAILED);
@@ -201,7 +223,10 @@ static bool run(struct shared *s, const char *xclbin, const char *kernel, uint32
                                      .kernel = kernel,
                                      .slots = s->layout.n_slots,
                                      .windows_bytes = shared_windows_bytes(&s->layout),
-                                     .results_bytes = shared_results_bytes(&s->layout)};
+                                     .results_bytes = shared_results_bytes(&s->layout),
+                                     .image = shared_image(s, &s->layout),
+                                     .image_bytes = s->layout.image_bytes,
+                                     .image_name = s->layout.image_name};
     struct card *card = card_open(&settings, &err);
     if (card == NULL) {
         refuse(s, &err);

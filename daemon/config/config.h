@@ -41,6 +41,11 @@ bool config_load_text(const char *name, const char *text, size_t bytes,
                       const char *const *overrides, size_t n_overrides, struct settings *out,
                       struct error *err);
 
+/* Whether all that differs between what is in force and what is wanted may change while
+ * the daemon runs (LIVE in the settings table). False: `err` (CONFIG) names each key that
+ * may not, with both values, one a line. */
+bool config_change(const struct settings *now, const struct settings *wanted, struct error *err);
+
 /* Every key with its default, range and help, as a commented TOML file. It loads
  * again once the keys that must be given are. */
 void config_print(FILE *out);

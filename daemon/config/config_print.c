@@ -87,6 +87,7 @@ void config_print(FILE *out)
             print_heading(row, out);
         fprintf(out, "# %s\n# (", row->help);
         print_kind(row, "", out);
+        fputs(row->when == SETTING_LIVE ? "; may change in a run" : "", out);
         fputs(row->def == REQUIRED ? "; must be given)\n" : ")\n", out);
         bool comment = row->def == REQUIRED || settings_array_of(row->key) >= 0;
         fprintf(out, "%s%s =", comment ? "# " : "", last_part(row->key));
@@ -157,6 +158,9 @@ static const char intro[] =
     "the file's. An endpoint is `tcp://host:port`, `ipc://path` or `inproc://name`, with `>`\n"
     "(connect) or `@` (bind) before it.\n"
     "\n"
+    "What a reload may change while the daemon runs has a yes in the column `reload`; a reload\n"
+    "that would change anything else is refused and says which key.\n"
+    "\n"
     "Windows, pooling and thresholds come from the model's own preprocessing group. Values\n"
     "given under `[imaging]` only check it: one that contradicts the model is an error. The\n"
     "number of worker threads is `imaging.workers`, because what they do is imaging.\n";
@@ -174,7 +178,7 @@ static void markdown_heading(const struct setting *row, FILE *out)
         fprintf(out, "\n## [%.*s]\n\n%c%s.\n", (int)section_bytes(row->key), row->key,
                 help[0] - 'a' + 'A', help + 1);
     }
-    fputs("\n| key | default | value | what it is |\n|---|---|---|---|\n", out);
+    fputs("\n| key | default | value | reload | what it is |\n|---|---|---|---|---|\n", out);
 }
 
 void config_markdown(FILE *out)
@@ -194,7 +198,7 @@ void config_markdown(FILE *out)
         }
         fputs(" | ", out);
         print_kind(row, "\\", out);
-        fprintf(out, " | %s |\n", row->help);
+        fprintf(out, " | %s | %s |\n", row->when == SETTING_LIVE ? "yes" : "", row->help);
     }
 }
 

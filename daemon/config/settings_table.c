@@ -5,9 +5,10 @@
 #define FIELD_BYTES(field) sizeof(((struct settings *)0)->field)
 
 const struct setting settings_table[SETTINGS_COUNT] = {
-#define S(key, field, type, def, min, max, unit, help)                                             \
+#define S(key, field, type, when, def, min, max, unit, help)                                       \
     {key,                                                                                          \
      SETTING_##type,                                                                               \
+     SETTING_##when,                                                                               \
      def,                                                                                          \
      min,                                                                                          \
      max,                                                                                          \

@@ -6,6 +6,7 @@
  *     key      as in the file; "[]" stands for an element's index
  *     field    of struct settings; for elements, the field of element 0
  *     type     see SETTING_TYPES
+ *     when     LIVE: a reload may change it; START: a reload that would is refused
  *     default  as on the command line after --set key=; REQUIRED: must be given
  *     min, max in the words of the file. Lists: how many items; texts: how many
  *              characters (max is the field's size, if not given)
@@ -40,6 +41,8 @@
     X(ENDPOINTS, "list of ZeroMQ endpoints")                                                       \
     X(PLANES, "list of plane ids")
 
+enum setting_when { SETTING_START, SETTING_LIVE };
+
 enum setting_type {
 #define X(NAME, name) SETTING_##NAME,
     SETTING_TYPES(X)
@@ -50,92 +53,96 @@ enum setting_type {
 
 /* clang-format off */
 
-/* S(key, field, type, default, min, max, unit, help) */
+/* S(key, field, type, when, default, min, max, unit, help) */
 #define SETTINGS_TABLE(S) \
-S("detector.name",      detector.name,      TEXT, "detector", "1", "", "", "what the detector is called in messages and on the page") \
-S("detector.ticks",     detector.ticks,     UINT, "0", "0", "10000000", "samples", "samples a wire an event; must be given where there are planes") \
-S("detector.calibration", detector.calibration, TEXT, "", "0", "", "", "file of sparse-calibrate: pedestals of single wires, dead and hot ones masked; '': none") \
-S("detector.plane[].id",       detector.plane[0].id,       UINT, REQUIRED, "0", "4294967295", "", "the plane's number in fragments, rules and decisions") \
-S("detector.plane[].wires",    detector.plane[0].wires,    UINT, REQUIRED, "1", "1000000", "wires", "wires of the plane, numbered from 0") \
-S("detector.plane[].pedestal", detector.plane[0].pedestal, REAL, "0", "-32768", "32767", "counts", "taken off int16 samples before they are scaled; float32 samples have none") \
-S("detector.plane[].scale",    detector.plane[0].scale,    REAL, "1", "1e-9", "1e9", "units a count", "of int16 samples; float32 samples are in the model's units already") \
+S("detector.name",      detector.name,      TEXT, START, "detector", "1", "", "", "what the detector is called in messages and on the page") \
+S("detector.ticks",     detector.ticks,     UINT, START, "0", "0", "10000000", "samples", "samples a wire an event; must be given where there are planes") \
+S("detector.calibration", detector.calibration, TEXT, START, "", "0", "", "", "file of sparse-calibrate: pedestals of single wires, dead and hot ones masked; '': none") \
+S("detector.plane[].id",       detector.plane[0].id,       UINT, START, REQUIRED, "0", "4294967295", "", "the plane's number in fragments, rules and decisions") \
+S("detector.plane[].wires",    detector.plane[0].wires,    UINT, START, REQUIRED, "1", "1000000", "wires", "wires of the plane, numbered from 0") \
+S("detector.plane[].pedestal", detector.plane[0].pedestal, REAL, START, "0", "-32768", "32767", "counts", "taken off int16 samples before they are scaled; float32 samples have none") \
+S("detector.plane[].scale",    detector.plane[0].scale,    REAL, START, "1", "1e-9", "1e9", "units a count", "of int16 samples; float32 samples are in the model's units already") \
 \
-S("readout.endpoints",       readout.endpoints,            ENDPOINTS, REQUIRED, "1", "", "", "where fragments come from: > connects, @ binds; without a sign: connects") \
-S("readout.pattern",         readout.pattern,              CHOICE, "sub", "", "", "sub | pull", "sub: losses show as gaps in a source's sequence; pull: a full daemon pushes back to the source") \
-S("readout.topics",          readout.topics,               STRINGS, "['']", "1", "", "", "sub only: beginnings of the topics to take; '' takes all") \
-S("readout.high_water_mark", readout.high_water_mark,      UINT, "256", "0", "1000000", "messages", "that ZeroMQ may hold for each peer; 0: no limit") \
-S("readout.receive_buffer",  readout.receive_buffer_bytes, BYTES, "0", "0 B", "1 GiB", "", "the kernel's receive buffer of each connection; 0: as the system has it") \
-S("readout.max_message",     readout.max_message_bytes,    BYTES, "128 MiB", "1 KiB", "2 GiB", "", "a larger message closes its connection") \
-S("readout.event_slots",     readout.event_slots,          UINT, "64", "1", "65536", "events", "open at a time; their memory is taken at start") \
-S("readout.event_timeout",   readout.event_timeout_ns,     NS, "20 ms", "1 us", "1 h", "", "how long an event may stay incomplete, from its first fragment on") \
-S("readout.incomplete",      readout.incomplete,           CHOICE, "mask", "", "", "mask | drop", "an event whose time is up: judge it with the missing wires empty and marked, or lose it") \
-S("readout.overload",        readout.overload,             CHOICE, "block", "", "", "block | drop-newest", "no slot or no worker is free: stop reading, or lose what comes") \
-S("readout.fragment_queue",  readout.fragment_queue,       UINT, "64", "1", "65536", "fragments", "that may wait for each worker") \
+S("readout.endpoints",       readout.endpoints,            ENDPOINTS, START, REQUIRED, "1", "", "", "where fragments come from: > connects, @ binds; without a sign: connects") \
+S("readout.pattern",         readout.pattern,              CHOICE, START, "sub", "", "", "sub | pull", "sub: losses show as gaps in a source's sequence; pull: a full daemon pushes back to the source") \
+S("readout.topics",          readout.topics,               STRINGS, START, "['']", "1", "", "", "sub only: beginnings of the topics to take; '' takes all") \
+S("readout.high_water_mark", readout.high_water_mark,      UINT, START, "256", "0", "1000000", "messages", "that ZeroMQ may hold for each peer; 0: no limit") \
+S("readout.receive_buffer",  readout.receive_buffer_bytes, BYTES, START, "0", "0 B", "1 GiB", "", "the kernel's receive buffer of each connection; 0: as the system has it") \
+S("readout.max_message",     readout.max_message_bytes,    BYTES, START, "128 MiB", "1 KiB", "2 GiB", "", "a larger message closes its connection") \
+S("readout.event_slots",     readout.event_slots,          UINT, START, "64", "1", "65536", "events", "open at a time; their memory is taken at start") \
+S("readout.event_timeout",   readout.event_timeout_ns,     NS, START, "20 ms", "1 us", "1 h", "", "how long an event may stay incomplete, from its first fragment on") \
+S("readout.incomplete",      readout.incomplete,           CHOICE, LIVE, "mask", "", "", "mask | drop", "an event whose time is up: judge it with the missing wires empty and marked, or lose it") \
+S("readout.overload",        readout.overload,             CHOICE, START, "block", "", "", "block | drop-newest", "no slot or no worker is free: stop reading, or lose what comes") \
+S("readout.fragment_queue",  readout.fragment_queue,       UINT, START, "64", "1", "65536", "fragments", "that may wait for each worker") \
 \
-S("imaging.workers",          imaging.workers,          UINT, "2", "1", "256", "threads", "that reduce fragments") \
-S("imaging.edge_values",      imaging.edge_values,      UINT, "65536", "0", "268435456", "time bins", "kept for each event where fragments share a pooled pixel; 0: fragments must be cut at multiples of pool_wires") \
-S("imaging.time_rebin",       imaging.time_rebin,       UINT, "0", "0", "65536", "ticks", "summed to one time bin; 0: as the model says, else it must be what the model says") \
-S("imaging.pool_time",        imaging.pool_time,        UINT, "0", "0", "65536", "time bins", "summed to one pixel; 0 or what the model says") \
-S("imaging.pool_wires",       imaging.pool_wires,       UINT, "0", "0", "65536", "wires", "summed to one pixel; 0 or what the model says") \
-S("imaging.window_time_bins", imaging.window_time_bins, UINT, "0", "0", "1000000", "time bins", "a window spans; 0 or what the model says") \
-S("imaging.window_wires",     imaging.window_wires,     UINT, "0", "0", "1000000", "wires", "a window spans; 0 or what the model says") \
-S("imaging.hot.events",  imaging.hot.events,  UINT, "0", "0", "10000", "events", "over which a wire's hits are counted, to find wires that become hot; 0: none are counted") \
-S("imaging.hot.hits",    imaging.hot.hits,    REAL, "30", "0.001", "1e6", "hits an event", "a wire with more is hot; a hit is a pixel that the wire alone puts above the threshold") \
-S("imaging.hot.release", imaging.hot.release, REAL, "10", "0", "1e6", "hits an event", "a hot wire with at most so many is quiet again; not above imaging.hot.hits") \
-S("imaging.hot.action",  imaging.hot.action,  CHOICE, "mask", "", "", "report | mask", "a hot wire is reported, or its pixels are left out too, with those of the wires pooled with it") \
-S("imaging.hot.most",    imaging.hot.most,    UINT, "64", "1", "65536", "wires", "of a plane that may be masked so; more are reported only: they are no longer single wires") \
+S("imaging.workers",          imaging.workers,          UINT, START, "2", "1", "256", "threads", "that reduce fragments") \
+S("imaging.edge_values",      imaging.edge_values,      UINT, START, "65536", "0", "268435456", "time bins", "kept for each event where fragments share a pooled pixel; 0: fragments must be cut at multiples of pool_wires") \
+S("imaging.time_rebin",       imaging.time_rebin,       UINT, START, "0", "0", "65536", "ticks", "summed to one time bin; 0: as the model says, else it must be what the model says") \
+S("imaging.pool_time",        imaging.pool_time,        UINT, START, "0", "0", "65536", "time bins", "summed to one pixel; 0 or what the model says") \
+S("imaging.pool_wires",       imaging.pool_wires,       UINT, START, "0", "0", "65536", "wires", "summed to one pixel; 0 or what the model says") \
+S("imaging.window_time_bins", imaging.window_time_bins, UINT, START, "0", "0", "1000000", "time bins", "a window spans; 0 or what the model says") \
+S("imaging.window_wires",     imaging.window_wires,     UINT, START, "0", "0", "1000000", "wires", "a window spans; 0 or what the model says") \
+S("imaging.hot.events",  imaging.hot.events,  UINT, START, "0", "0", "10000", "events", "over which a wire's hits are counted, to find wires that become hot; 0: none are counted") \
+S("imaging.hot.hits",    imaging.hot.hits,    REAL, START, "30", "0.001", "1e6", "hits an event", "a wire with more is hot; a hit is a pixel that the wire alone puts above the threshold") \
+S("imaging.hot.release", imaging.hot.release, REAL, START, "10", "0", "1e6", "hits an event", "a hot wire with at most so many is quiet again; not above imaging.hot.hits") \
+S("imaging.hot.action",  imaging.hot.action,  CHOICE, START, "mask", "", "", "report | mask", "a hot wire is reported, or its pixels are left out too, with those of the wires pooled with it") \
+S("imaging.hot.most",    imaging.hot.most,    UINT, START, "64", "1", "65536", "wires", "of a plane that may be masked so; more are reported only: they are no longer single wires") \
 \
-S("engine.kind",                    engine.kind,                    CHOICE, "cpu", "", "", "cpu | fpga", "where windows are scored; fpga: on cards, for models that have an xclbin, else and in need on the CPU") \
-S("engine.kernel",                  engine.kernel,                  TEXT, "auto", "1", "", "", "avx512, avx2, portable, scalar, or one kernel's name; auto: the fastest that fits model and machine") \
-S("engine.window_stride_time_bins", engine.window_stride_time_bins, UINT, "0", "0", "1000000", "time bins", "from one window to the next; 0: windows side by side") \
-S("engine.window_stride_wires",     engine.window_stride_wires,     UINT, "0", "0", "1000000", "wires", "from one window to the next; 0: windows side by side") \
-S("engine.model[].file",            engine.model[0].file,           TEXT, REQUIRED, "1", "", "", "the model's file; a relative path begins at the working directory") \
-S("engine.model[].planes",          engine.model[0].planes,         PLANES, "[]", "0", "", "", "the planes it looks at; none: all") \
-S("engine.model[].xclbin",          engine.model[0].xclbin,         TEXT, "", "0", "", "", "fpga: the model's kernel; '': this model is the CPU's") \
-S("engine.model[].device_command",  engine.model[0].device_command, TEXT, "", "0", "", "", "fpga: starts an emulated card, as sparse-device libkernel.so; '': a card") \
-S("engine.fpga.program",            engine.fpga.program,            TEXT, "", "0", "", "", "sparsed-xrt, the process that holds a card; '': beside sparsed") \
-S("engine.fpga.devices",            engine.fpga.devices,            PLANES, "[0]", "1", "", "", "cards by XRT's index; each gets every model's kernel in a process of its own") \
-S("engine.fpga.batches",            engine.fpga.batches,            UINT, "4", "1", "8", "batches", "that may be out at a card") \
-S("engine.fpga.batch_windows",      engine.fpga.batch_windows,      UINT, "256", "1", "65536", "windows", "of one launch at most") \
-S("engine.fpga.deadline",           engine.fpga.deadline_ns,        NS, "100 ms", "100 us", "1 h", "", "for a batch to come back; then its windows are the CPU's and the card is out until it has proved itself") \
-S("engine.fpga.start_limit",        engine.fpga.start_limit_ns,     NS, "60 s", "1 s", "1 h", "", "for a process to open its card") \
-S("engine.fpga.restart",            engine.fpga.restart_ns,         NS, "1 s", "10 ms", "1 h", "", "from a card's fall to its next start; doubles from fall to fall, up to a minute") \
-S("engine.fpga.cross_check",        engine.fpga.cross_check,        REAL, "0.001", "0", "1", "share", "of the windows that the CPU computes too; the CPU is right") \
-S("engine.fpga.mismatches",         engine.fpga.mismatches,         UINT, "0", "0", "1000000", "windows", "that may differ before the card is out") \
-S("engine.fpga.save_directory",     engine.fpga.save_directory,     TEXT, "", "0", "", "", "where windows that differed are saved, for sparse-verify --windows; '': nowhere") \
+S("engine.kind",                    engine.kind,                    CHOICE, LIVE, "cpu", "", "", "cpu | fpga", "where windows are scored; fpga: on cards, for models that have an xclbin, else and in need on the CPU") \
+S("engine.kernel",                  engine.kernel,                  TEXT, LIVE, "auto", "1", "", "", "avx512, avx2, portable, scalar, or one kernel's name; auto: the fastest that fits model and machine") \
+S("engine.window_stride_time_bins", engine.window_stride_time_bins, UINT, START, "0", "0", "1000000", "time bins", "from one window to the next; 0: windows side by side") \
+S("engine.window_stride_wires",     engine.window_stride_wires,     UINT, START, "0", "0", "1000000", "wires", "from one window to the next; 0: windows side by side") \
+S("engine.model[].file",            engine.model[0].file,           TEXT, LIVE, REQUIRED, "1", "", "", "the model's file; a relative path begins at the working directory") \
+S("engine.model[].planes",          engine.model[0].planes,         PLANES, START, "[]", "0", "", "", "the planes it looks at; none: all") \
+S("engine.model[].xclbin",          engine.model[0].xclbin,         TEXT, LIVE, "", "0", "", "", "fpga: the model's kernel; '': this model is the CPU's") \
+S("engine.model[].device_command",  engine.model[0].device_command, TEXT, LIVE, "", "0", "", "", "fpga: starts an emulated card, as sparse-device libkernel.so; '': a card") \
+S("engine.fpga.program",            engine.fpga.program,            TEXT, LIVE, "", "0", "", "", "sparsed-xrt, the process that holds a card; '': beside sparsed") \
+S("engine.fpga.devices",            engine.fpga.devices,            PLANES, LIVE, "[0]", "1", "", "", "cards by XRT's index; each gets every model's kernel in a process of its own") \
+S("engine.fpga.batches",            engine.fpga.batches,            UINT, LIVE, "4", "1", "8", "batches", "that may be out at a card") \
+S("engine.fpga.batch_windows",      engine.fpga.batch_windows,      UINT, LIVE, "256", "1", "65536", "windows", "of one launch at most") \
+S("engine.fpga.deadline",           engine.fpga.deadline_ns,        NS, LIVE, "100 ms", "100 us", "1 h", "", "for a batch to come back; then its windows are the CPU's and the card is out until it has proved itself") \
+S("engine.fpga.start_limit",        engine.fpga.start_limit_ns,     NS, LIVE, "60 s", "1 s", "1 h", "", "for a process to open its card") \
+S("engine.fpga.restart",            engine.fpga.restart_ns,         NS, LIVE, "1 s", "10 ms", "1 h", "", "from a card's fall to its next start; doubles from fall to fall, up to a minute") \
+S("engine.fpga.cross_check",        engine.fpga.cross_check,        REAL, LIVE, "0.001", "0", "1", "share", "of the windows that the CPU computes too; the CPU is right") \
+S("engine.fpga.mismatches",         engine.fpga.mismatches,         UINT, LIVE, "0", "0", "1000000", "windows", "that may differ before the card is out") \
+S("engine.fpga.save_directory",     engine.fpga.save_directory,     TEXT, LIVE, "", "0", "", "", "where windows that differed are saved, for sparse-verify --windows; '': nowhere") \
 \
-S("trigger.seed",            trigger.seed,            UINT, "1", "0", "9223372036854775807", "", "of the choices of prescales and pass-through; the same seed chooses the same events") \
-S("trigger.pass_through",    trigger.pass_through,    UINT, "0", "0", "4294967295", "events", "one event in so many is kept whatever its score; 0: none") \
-S("trigger.max_accept_rate", trigger.max_accept_rate, RATE, "0", "0 Hz", "1000 MHz", "", "of accepted events, on the events' own times; what is above is throttled; 0: no limit") \
-S("trigger.accept_burst",    trigger.accept_burst,    UINT, "10", "1", "1000000", "events", "that may be accepted at once above max_accept_rate") \
-S("trigger.rule[].name",        trigger.rule[0].name,        TEXT, REQUIRED, "1", "", "", "what the rule is called in decisions") \
-S("trigger.rule[].label",       trigger.rule[0].label,       TEXT, REQUIRED, "1", "", "", "the model's output that the rule looks at") \
-S("trigger.rule[].threshold",   trigger.rule[0].threshold,   REAL, "0.5", "-1e12", "1e12", "score", "the rule fires if the score is above (not equal) ...") \
-S("trigger.rule[].min_windows", trigger.rule[0].min_windows, UINT, "1", "1", "1000000", "windows", "... in at least so many windows ...") \
-S("trigger.rule[].planes",      trigger.rule[0].planes,      PLANES, "[]", "0", "", "", "... of these planes; none: all") \
-S("trigger.rule[].prescale",    trigger.rule[0].prescale,    UINT, "1", "1", "4294967295", "events", "one in so many of the events for which it fires passes") \
+S("engine.shadow.file",             shadow.file,                    TEXT, LIVE, "", "0", "", "", "a candidate for a model's place: it scores too, on the CPU, once the decision is out, and never changes one; '': none") \
+S("engine.shadow.model",            shadow.model,                   UINT, LIVE, "0", "0", "15", "", "the model in whose place it is tried, engine.model counted from 0") \
+S("engine.shadow.fraction",         shadow.fraction,                REAL, LIVE, "1", "0", "1", "share", "of the events, chosen by their identity") \
 \
-S("output.decisions",          output.decisions,           ENDPOINTS, "[]", "0", "", "", "where decisions are published (PUB): > connects, @ binds; without a sign: binds") \
-S("output.push",               output.push,                ENDPOINTS, "[]", "0", "", "", "where decisions are pushed (PUSH): > connects, @ binds; without a sign: connects") \
-S("output.high_water_mark",    output.high_water_mark,     UINT, "10000", "0", "10000000", "messages", "that ZeroMQ may hold for each peer; a slow peer misses what is above; 0: no limit") \
-S("output.record.directory",   output.record.directory,    TEXT, "", "0", "", "", "where accepted events are recorded; '': nowhere") \
-S("output.record.contents",    output.record.contents,     FLAGS, "['decision', 'windows']", "1", "", "decision | windows | samples", "what is recorded of an accepted event") \
-S("output.record.flush",       output.record.flush_ns,     NS, "1 s", "10 ms", "1 h", "", "a kill loses at most what came after the last flush") \
-S("output.record.queue",       output.record.queue,        UINT, "64", "1", "65536", "events", "accepted events that may wait for the disk") \
-S("output.record.rotate.size", output.record.rotate_bytes, BYTES, "2 GiB", "64 KiB", "1024 TiB", "", "a new file is begun when one is this large ...") \
-S("output.record.rotate.time", output.record.rotate_ns,    NS, "10 min", "1 s", "1000 h", "", "... or this old") \
+S("trigger.seed",            trigger.seed,            UINT, LIVE, "1", "0", "9223372036854775807", "", "of the choices of prescales and pass-through; the same seed chooses the same events") \
+S("trigger.pass_through",    trigger.pass_through,    UINT, LIVE, "0", "0", "4294967295", "events", "one event in so many is kept whatever its score; 0: none") \
+S("trigger.max_accept_rate", trigger.max_accept_rate, RATE, LIVE, "0", "0 Hz", "1000 MHz", "", "of accepted events, on the events' own times; what is above is throttled; 0: no limit") \
+S("trigger.accept_burst",    trigger.accept_burst,    UINT, LIVE, "10", "1", "1000000", "events", "that may be accepted at once above max_accept_rate") \
+S("trigger.rule[].name",        trigger.rule[0].name,        TEXT, START, REQUIRED, "1", "", "", "what the rule is called in decisions") \
+S("trigger.rule[].label",       trigger.rule[0].label,       TEXT, LIVE, REQUIRED, "1", "", "", "the model's output that the rule looks at") \
+S("trigger.rule[].threshold",   trigger.rule[0].threshold,   REAL, LIVE, "0.5", "-1e12", "1e12", "score", "the rule fires if the score is above (not equal) ...") \
+S("trigger.rule[].min_windows", trigger.rule[0].min_windows, UINT, LIVE, "1", "1", "1000000", "windows", "... in at least so many windows ...") \
+S("trigger.rule[].planes",      trigger.rule[0].planes,      PLANES, LIVE, "[]", "0", "", "", "... of these planes; none: all") \
+S("trigger.rule[].prescale",    trigger.rule[0].prescale,    UINT, LIVE, "1", "1", "4294967295", "events", "one in so many of the events for which it fires passes") \
 \
-S("service.http",             service.http,                ADDRESS, "127.0.0.1:9464", "0", "", "", "the page, /metrics, /healthz and /readyz; '': no HTTP") \
-S("service.metrics",          service.metrics,             ENDPOINTS, "[]", "0", "", "", "where metrics are published (PUB): > connects, @ binds; without a sign: binds") \
-S("service.control",          service.control,             ENDPOINTS, "[]", "0", "4", "", "where runs are controlled from (REP, sparsectl): > connects, @ binds; without a sign: binds; none: the run begins by itself and ends with the daemon") \
-S("service.run",              service.run,                 UINT, "1", "1", "4294967295", "", "the number of a run that begins by itself; with service.control the operator gives it") \
-S("service.metrics_interval", service.metrics_interval_ns, NS, "1 s", "10 ms", "1 h", "", "from one metrics message to the next") \
-S("service.stop_limit",       service.stop_limit_ns,       NS, "10 s", "0 s", "1 h", "", "how long a stop may finish what is in flight") \
-S("service.log_level",        service.log_level,           CHOICE, "info", "", "", "error | warn | info | debug", "lines above this level are not written") \
+S("output.decisions",          output.decisions,           ENDPOINTS, START, "[]", "0", "", "", "where decisions are published (PUB): > connects, @ binds; without a sign: binds") \
+S("output.push",               output.push,                ENDPOINTS, START, "[]", "0", "", "", "where decisions are pushed (PUSH): > connects, @ binds; without a sign: connects") \
+S("output.high_water_mark",    output.high_water_mark,     UINT, START, "10000", "0", "10000000", "messages", "that ZeroMQ may hold for each peer; a slow peer misses what is above; 0: no limit") \
+S("output.record.directory",   output.record.directory,    TEXT, START, "", "0", "", "", "where accepted events are recorded; '': nowhere") \
+S("output.record.contents",    output.record.contents,     FLAGS, START, "['decision', 'windows']", "1", "", "decision | windows | samples", "what is recorded of an accepted event") \
+S("output.record.flush",       output.record.flush_ns,     NS, LIVE, "1 s", "10 ms", "1 h", "", "a kill loses at most what came after the last flush") \
+S("output.record.queue",       output.record.queue,        UINT, START, "64", "1", "65536", "events", "accepted events that may wait for the disk") \
+S("output.record.rotate.size", output.record.rotate_bytes, BYTES, LIVE, "2 GiB", "64 KiB", "1024 TiB", "", "a new file is begun when one is this large ...") \
+S("output.record.rotate.time", output.record.rotate_ns,    NS, LIVE, "10 min", "1 s", "1000 h", "", "... or this old") \
 \
-S("security.secret_key",      security.secret_key,         TEXT, "", "0", "", "", "the daemon's .key_secret file, made by sparse-keys: sockets then ask for keys; '': all are plain") \
-S("security.clients",         security.clients,            TEXT, "", "0", "", "", "file of who may come in, a line a key: role, public key, name; read again when it changes") \
-S("security.plain",           security.plain,              FLAGS, "[]", "0", "", "readout | decisions | push | metrics | control", "sockets without keys all the same; without a secret_key those that the network can reach must be named here")
+S("service.http",             service.http,                ADDRESS, START, "127.0.0.1:9464", "0", "", "", "the page, /metrics, /healthz and /readyz; '': no HTTP") \
+S("service.metrics",          service.metrics,             ENDPOINTS, START, "[]", "0", "", "", "where metrics are published (PUB): > connects, @ binds; without a sign: binds") \
+S("service.control",          service.control,             ENDPOINTS, START, "[]", "0", "4", "", "where runs are controlled from (REP, sparsectl): > connects, @ binds; without a sign: binds; none: the run begins by itself and ends with the daemon") \
+S("service.run",              service.run,                 UINT, START, "1", "1", "4294967295", "", "the number of a run that begins by itself; with service.control the operator gives it") \
+S("service.metrics_interval", service.metrics_interval_ns, NS, START, "1 s", "10 ms", "1 h", "", "from one metrics message to the next") \
+S("service.stop_limit",       service.stop_limit_ns,       NS, START, "10 s", "0 s", "1 h", "", "how long a stop may finish what is in flight") \
+S("service.log_level",        service.log_level,           CHOICE, LIVE, "info", "", "", "error | warn | info | debug", "lines above this level are not written") \
+\
+S("security.secret_key",      security.secret_key,         TEXT, START, "", "0", "", "", "the daemon's .key_secret file, made by sparse-keys: sockets then ask for keys; '': all are plain") \
+S("security.clients",         security.clients,            TEXT, START, "", "0", "", "", "file of who may come in, a line a key: role, public key, name; read again when it changes") \
+S("security.plain",           security.plain,              FLAGS, START, "[]", "0", "", "readout | decisions | push | metrics | control", "sockets without keys all the same; without a secret_key those that the network can reach must be named here")
 
 /* Lists of tables: A(key, first element, how many, least, most, help). Their
  * settings are the rows above that begin with "key[].". */
@@ -152,6 +159,7 @@ T("imaging", "samples become pixels; every model brings its own recipe, values h
 T("imaging.hot", "wires that become hot while a run goes on") \
 T("engine", "windows are cut and scored") \
 T("engine.fpga", "cards, of engine.kind = \"fpga\"") \
+T("engine.shadow", "a candidate model beside the ones in force, to be compared with them") \
 T("trigger", "scores become a decision") \
 T("output", "decisions are published") \
 T("output.record", "accepted events are recorded") \
@@ -170,6 +178,7 @@ _Static_assert((int)SETTINGS_MAX_PLANES <= (int)SETTINGS_MAX_ELEMENTS &&
 struct setting {
     const char *key;
     enum setting_type type;
+    enum setting_when when;
     const char *def; /* NULL: required */
     const char *min, *max, *unit, *help;
     size_t offset; /* of the field, or of element 0's field, in struct settings */

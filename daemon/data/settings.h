@@ -116,6 +116,13 @@ struct engine_settings {
     struct fpga_settings fpga;
 };
 
+/* A candidate for a model's place. */
+struct shadow_settings {
+    char file[SETTINGS_PATH_BYTES]; /* empty: none */
+    uint32_t model;                 /* index of the model in whose place it is tried */
+    double fraction;                /* of the events */
+};
+
 struct rule_settings {
     char name[SETTINGS_NAME_BYTES];
     char label[SETTINGS_NAME_BYTES];
@@ -174,6 +181,7 @@ struct settings {
     struct readout_settings readout;
     struct imaging_settings imaging;
     struct engine_settings engine;
+    struct shadow_settings shadow;
     struct trigger_settings trigger;
     struct output_settings output;
     struct service_settings service;

@@ -1,0 +1,103 @@
+/* Values are compared as they are written: what would be printed the same is the same. */
+#include "config/config.h"
+#include "config/config_value.h"
+#include "config/settings_table.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Problems are collected here until the text is full. */
+struct refusal {
+    char text[ERROR_TEXT_BYTES];
+    size_t used;
+    uint32_t n, shown;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct refusal *r, const char *format, ...)
+{
+    enum { ROOM_FOR_REST = 40 };
+    char line[400];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    r->n++;
+    size_t length = strlen(line);
+    if (r->shown + 1 < r->n || r->used + length + ROOM_FOR_REST >= sizeof r->text)
+        return;
+    (void)snprintf(r->text + r->used, sizeof r->text - r->used, "%s%s", r->n > 1 ? "\n" : "", line);
+    r->used += length + (r->n > 1);
+    r->shown++;
+}
+
+/* NULL: no memory. The caller frees it. */
+static char *written(const struct settings *s, const struct setting *row, uint32_t index)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (out == NULL)
+        return NULL;
+    config_value_format(row, settings_field_const(s, row, index), out);
+    return fclose(out) == 0 ? text : NULL;
+}
+
+/* "engine.model[2].planes" */
+static void name(const struct setting *row, int array, uint32_t index, char *text, size_t bytes)
+{
+    if (array < 0) {
+        (void)snprintf(text, bytes, "%s", row->key);
+        return;
+    }
+    size_t prefix = strlen(settings_arrays[array].key);
+    (void)snprintf(text, bytes, "%.*s[%" PRIu32 "]%s", (int)prefix, row->key, index,
+                   row->key + prefix + 2);
+}
+
+static void compare(struct refusal *r, const struct setting *row, int array, uint32_t index,
+                    const struct settings *now, const struct settings *wanted)
+{
+    char key[128];
+    char *is = written(now, row, index), *wish = written(wanted, row, index);
+    name(row, array, index, key, sizeof key);
+    if (is == NULL || wish == NULL)
+        add(r, "%s: no memory", key);
+    else if (strcmp(is, wish) != 0)
+        add(r, "%s = %.100s, wanted %.100s: cannot change while the daemon runs", key, is, wish);
+    free(is);
+    free(wish);
+}
+
+/* Elements that both have; how many there are is compared by itself. */
+static uint32_t elements(int array, const struct settings *now, const struct settings *wanted)
+{
+    if (array < 0)
+        return 1;
+    uint32_t is = settings_count_const(now, &settings_arrays[array]);
+    uint32_t wish = settings_count_const(wanted, &settings_arrays[array]);
+    return is < wish ? is : wish;
+}
+
+bool config_change(const struct settings *now, const struct settings *wanted, struct error *err)
+{
+    struct refusal r = {0};
+    for (int a = 0; a < SETTINGS_ARRAY_COUNT; a++) {
+        uint32_t is = settings_count_const(now, &settings_arrays[a]);
+        uint32_t wish = settings_count_const(wanted, &settings_arrays[a]);
+        if (is != wish)
+            add(&r, "%" PRIu32 " [[%s]], wanted %" PRIu32 ": cannot change while the daemon runs",
+                is, settings_arrays[a].key, wish);
+    }
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        const struct setting *row = &settings_table[i];
+        int array = settings_array_of(row->key);
+        for (uint32_t e = 0; row->when == SETTING_START && e < elements(array, now, wanted); e++)
+            compare(&r, row, array, e, now, wanted);
+    }
+    if (r.n > r.shown)
+        (void)snprintf(r.text + r.used, sizeof r.text - r.used, "\nand %" PRIu32 " more",
+                       r.n - r.shown);
+    return r.n == 0 || error_set(err, ERROR_CONFIG, "%s", r.text);
+}

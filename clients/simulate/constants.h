@@ -82,6 +82,18 @@
       "a bin above is a region, with one bin each side; and can be labelled")                      \
     X(noise, 2, "units", 0, 100, "400 e a wire, arXiv:1705.07341", "rms of a bin inside a region")
 
+#define CONSTANTS_ELECTRONICS(X)                                                                   \
+    X(pedestal, 0, "counts", -16000, 16000, "0: samples are deconvolved, as the public files'",    \
+      "of raw samples")                                                                            \
+    X(pedestal_spread, 0, "counts", 0, 1000, "choice", "rms from wire to wire")                    \
+    X(wire_noise, 0, "counts", 0, 1000, "0: samples are zero-suppressed",                          \
+      "rms of every sample of every wire")                                                         \
+    X(dead_fraction, 0, "", 0, 1, "choice", "of the wires: their pedestal and nothing else")       \
+    X(hot_fraction, 0, "", 0, 1, "choice", "of the wires: hot_noise instead of wire_noise")        \
+    X(hot_noise, 200, "counts", 0, 16000, "choice", "rms of every sample of a hot wire")           \
+    X(hot_first_event, 0, "", 0, 2147483647, "choice", "event number from which hot wires are")    \
+    X(hot_last_event, 2147483647, "", 0, 2147483647, "choice", "event number up to which they are")
+
 #define CONSTANTS_COSMIC(X)                                                                        \
     X(cosmic_muons, 26, "", 0, 1000, "1 / cm2 / min, PDG cosmic rays; arXiv:2012.14324",           \
       "mean number a readout, over all arrival times")                                             \
@@ -119,6 +131,7 @@
     CONSTANTS_DETECTOR(X)                                                                          \
     CONSTANTS_ARGON(X)                                                                             \
     CONSTANTS_CHARGE(X)                                                                            \
+    CONSTANTS_ELECTRONICS(X)                                                                       \
     CONSTANTS_COSMIC(X)                                                                            \
     CONSTANTS_NEUTRINO(X)
 

@@ -1,6 +1,7 @@
 #include "simulate/options.h"
 
 #include "model/model.h"
+#include "simulate/electronics.h"
 #include "simulate/readout.h"
 
 #include <argp.h>
@@ -104,6 +105,8 @@ static const char before[] =
     "  sparse-simulate run1.h5 --events 20\n"
     "  sparse-simulate --to tcp://127.0.0.1:5555 --rate 20 --events 1000\n"
     "  sparse-simulate --windows train.h5 --events 8000 --seed 1\n"
+    "  sparse-simulate noise.h5 --events 20 --cosmic-only --set cosmic_muons=0 --set pedestal=2048 "
+    "--set wire_noise=3 --set dead_fraction=0.01 --set hot_fraction=0.005\n"
     "  sparse-simulate --windows cosmic.h5 --events 10000 --seed 3 --cosmic-only\n"
     "\n"
     "docs/simulation.md tells what is simulated, with sources, and what is not.\n"
@@ -175,6 +178,10 @@ static void check(struct argp_state *state, struct options *o)
     if (o->events - 1 > (uint64_t)(INT32_MAX - o->numbering.first_event))
         argp_error(state, "--first-event %d + --events %llu: event numbers end at %d",
                    o->numbering.first_event, (unsigned long long)o->events, INT32_MAX);
+    if (o->windows && electronics_on(&o->constants))
+        argp_error(state,
+                   "--windows: pixels are made of deconvolved samples: pedestal, wire_noise, "
+                   "dead_fraction and hot_fraction must be 0");
     uint32_t pool = o->pre.pool_wires;
     if (pool == 0 || pool > READOUT_MAX_BLOCK_WIRES)
         argp_error(state, "pool_wires = %u: must be 1 .. %d", pool, READOUT_MAX_BLOCK_WIRES);

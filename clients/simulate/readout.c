@@ -3,6 +3,8 @@
  * whose deposits all stay below the threshold becomes an empty one. */
 #include "simulate/readout.h"
 
+#include "simulate/electronics.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@ struct readout_maker {
     struct readout_shape shape;
     struct wires *wires;
     uint32_t ticks, bin_ticks;
+    bool electronics;    /* every wire has samples */
     int16_t *counts;     /* [block_wires][ticks], 0 between blocks */
     double *of_particle; /* [TRACKER_PARTICLES] MeV in one hit; 0 between hits */
     uint64_t seed, event;
@@ -30,6 +33,7 @@ struct readout_maker *readout_maker_create(const struct physics *p,
     m->shape = *shape;
     m->ticks = (uint32_t)p->c.ticks;
     m->bin_ticks = (uint32_t)p->c.roi_bin;
+    m->electronics = electronics_on(&p->c);
     m->wires = wires_create(p);
     m->counts = calloc((size_t)shape->block_wires * m->ticks, sizeof *m->counts);
     m->of_particle = calloc(TRACKER_PARTICLES, sizeof *m->of_particle);
@@ -183,7 +187,18 @@ static void copy_samples(const struct readout_maker *m, uint32_t wires, unsigned
     }
 }
 
-/* Wires first .. end - 1, all with deposits in their groups. */
+/* Signals become raw samples: each wire has some then. */
+static void add_electronics(struct readout_maker *m, uint32_t plane, uint32_t first, uint32_t end,
+                            uint64_t *signal)
+{
+    for (uint32_t wire = first; wire < end; wire++) {
+        electronics_apply(m->physics, m->seed, m->event, plane, wire,
+                          m->counts + (size_t)(wire - first) * m->ticks, m->ticks);
+        signal[(wire - first) / 64] |= (uint64_t)1 << (wire - first) % 64;
+    }
+}
+
+/* Wires first .. end - 1, all with deposits in their groups, or with electronics. */
 static bool make_block(struct readout_maker *m, uint32_t plane, uint32_t first, uint32_t end)
 {
     struct readout_block b = {.plane = plane, .first_wire = first, .wires = end - first};
@@ -200,7 +215,9 @@ static bool make_block(struct readout_maker *m, uint32_t plane, uint32_t first, 
         if (m->shape.hits && !find_hits(m, plane, wire, counts, &bins))
             return false;
     }
-    if (!any)
+    if (m->electronics)
+        add_electronics(m, plane, first, end, signal);
+    else if (!any)
         return add_block(m->out, &b);
     size_t samples = (size_t)b.wires * m->ticks;
     b.payload = payload_new(samples * (m->shape.float32 ? sizeof(float) : sizeof(int16_t)));
@@ -233,8 +250,9 @@ static bool make_plane(struct readout_maker *m, uint32_t plane)
 {
     uint32_t wires = m->physics->charge.plane[plane].wires, group = m->shape.group_wires;
     for (uint32_t first = 0, end; first < wires; first = end) {
-        bool has = group_has_deposits(m, first, wires);
-        for (end = first + group; end < wires && group_has_deposits(m, end, wires) == has;
+        bool has = m->electronics || group_has_deposits(m, first, wires);
+        for (end = first + group;
+             end < wires && (m->electronics || group_has_deposits(m, end, wires)) == has;
              end += group)
             if (has && end - first >= m->shape.block_wires)
                 break;
@@ -251,6 +269,8 @@ bool readout_maker_run(struct readout_maker *m, const struct charge *q, uint64_t
 {
     readout_clear(out);
     m->out = out;
+    m->seed = seed;
+    m->event = event;
     for (uint32_t plane = 0; plane < CHARGE_PLANES; plane++)
         if (!wires_plane(m->wires, q, plane, seed, event) || !make_plane(m, plane))
             return false;

@@ -216,6 +216,14 @@ void geometry_init_image(struct geometry *g, uint32_t height, uint32_t width, ui
     p->words_per_row = (width + 63) / 64;
 }
 
+uint32_t geometry_most_wires(const struct geometry *g)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < g->n_planes; i++)
+        most = g->plane[i].wires > most ? g->plane[i].wires : most;
+    return most;
+}
+
 /* ---- calibration ------------------------------------------------------------- */
 
 static bool check_pedestal(const struct plane_geometry *p, uint32_t wire, enum sample_type type,

@@ -99,6 +99,9 @@ void geometry_fini(struct geometry *g);
 /* Index of the plane with this id, or -1. */
 int geometry_find_plane(const struct geometry *g, uint32_t id);
 
+/* Wires of the plane that has most of them. */
+uint32_t geometry_most_wires(const struct geometry *g);
+
 /* "good", "dead", "hot". */
 const char *wire_status_name(enum wire_status status);
 

@@ -178,6 +178,11 @@ static bool make_images(struct model_set *set, struct geometry *g, const struct 
                          "detector.calibration = \"%s\": model %s takes ready-made images, which "
                          "have no wires",
                          s->detector.calibration, first->name);
+    if (s->imaging.hot.events > 0)
+        return error_set(err, ERROR_CONFIG,
+                         "imaging.hot.events = %u: model %s takes ready-made images, which have no "
+                         "wires",
+                         s->imaging.hot.events, first->name);
     if (first->height > UINT16_MAX || first->width * first->channels > UINT16_MAX)
         return error_set(err, ERROR_CONFIG,
                          "engine.model[0].file: image of %u x %u x %u: too large", first->height,

@@ -95,6 +95,8 @@ static bool submit(struct pipeline *p, uint64_t now_ns)
             count_fate(p, EVENT_LOST_TIMEOUT);
             release(p, ev, now_ns);
         } else {
+            if (p->hot != NULL)
+                hot_wires_apply(p->hot, ev);
             epoch_submit(p, ev, now_ns);
         }
     }
@@ -107,6 +109,8 @@ static void count_event(struct monitor *m, const struct event *ev)
         counter_add(&m->model_windows[ev->window[i].model], 1);
         if (ev->window[i].truncated)
             counter_add(&m->windows_truncated, 1);
+        if (ev->window[i].masked_wires > 0)
+            counter_add(&m->windows_masked, 1);
     }
     counter_add(&m->windows, ev->n_windows);
     counter_add(&m->nonfinite_bins, ev->nonfinite_bins);

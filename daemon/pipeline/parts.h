@@ -15,6 +15,7 @@
 #include "data/monitor.h"
 #include "data/reduced.h"
 #include "engine/engine.h"
+#include "imaging/hot_wires.h"
 #include "imaging/reduce.h"
 #include "output/publisher.h"
 #include "output/recorder.h"
@@ -131,6 +132,7 @@ struct pipeline {
     struct wake event_wake;
     struct assembler *assembler;
     struct absence *absence;
+    struct hot_wires *hot; /* NULL: nobody looks for hot wires */
     struct assembler_counts counted; /* of the assembler's, in the monitor already */
     uint64_t next_check_ns;
     uint32_t decided; /* slots whose event has its fate and is with output or recorder */

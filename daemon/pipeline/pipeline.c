@@ -23,9 +23,15 @@ static bool create_jobs(struct worker *w, uint32_t queue)
     return true;
 }
 
+static bool looks_for_hot_wires(const struct pipeline *p)
+{
+    return p->settings->imaging.hot.events > 0 && !p->g->images;
+}
+
 static bool create_reduced(struct worker *w, uint64_t *memory_bytes)
 {
     uint32_t hits, edges;
+    uint32_t counted = looks_for_hot_wires(w->p) ? geometry_most_wires(w->p->g) : 0;
     reduce_capacity(w->p->g, &hits, &edges);
     w->reduced = calloc(PIPELINE_REDUCED_PER_WORKER, sizeof *w->reduced);
     if (w->reduced == NULL || !ring_init(&w->out, PIPELINE_REDUCED_PER_WORKER) ||
@@ -37,12 +43,14 @@ static bool create_reduced(struct worker *w, uint64_t *memory_bytes)
         r->edge_capacity = edges;
         r->hit = calloc((size_t)hits + 1, sizeof *r->hit);
         r->edge = calloc((size_t)edges + 1, sizeof *r->edge);
-        if (r->hit == NULL || r->edge == NULL)
+        r->wire_hits = counted > 0 ? calloc(counted, sizeof *r->wire_hits) : NULL;
+        if (r->hit == NULL || r->edge == NULL || (counted > 0 && r->wire_hits == NULL))
             return false;
         ring_push(&w->free_reduced, r);
     }
     *memory_bytes += PIPELINE_REDUCED_PER_WORKER *
-                     ((uint64_t)hits * sizeof(struct hit) + edges * sizeof(struct edge_value));
+                     ((uint64_t)hits * sizeof(struct hit) + edges * sizeof(struct edge_value) +
+                      counted * sizeof(uint16_t));
     return true;
 }
 
@@ -69,6 +77,7 @@ static void destroy_worker(struct worker *w)
     for (uint32_t i = 0; w->reduced != NULL && i < PIPELINE_REDUCED_PER_WORKER; i++) {
         free(w->reduced[i].hit);
         free(w->reduced[i].edge);
+        free(w->reduced[i].wire_hits);
     }
     free(w->reduced);
     free(w->job);
@@ -100,6 +109,7 @@ static bool create_slots(struct pipeline *p, uint64_t *memory_bytes, struct erro
     struct assembler_settings settings = {.slots = readout->event_slots,
                                           .timeout_ns = readout->event_timeout_ns,
                                           .edge_values = p->settings->imaging.edge_values,
+                                          .wire_hits = looks_for_hot_wires(p),
                                           .keep_samples = p->keep_samples,
                                           .refuse_when_full =
                                               readout->overload == OVERLOAD_DROP_NEWEST};
@@ -107,6 +117,12 @@ static bool create_slots(struct pipeline *p, uint64_t *memory_bytes, struct erro
     if (p->assembler == NULL || (p->absence = absence_create(p->g, p->monitor, err)) == NULL)
         return false;
     *memory_bytes += assembler_memory_bytes(p->assembler);
+    if (!looks_for_hot_wires(p))
+        return true;
+    p->hot = hot_wires_create(&p->settings->imaging.hot, p->g, p->monitor, err);
+    if (p->hot == NULL)
+        return false;
+    *memory_bytes += hot_wires_memory_bytes(p->hot);
     return true;
 }
 
@@ -183,6 +199,7 @@ void pipeline_destroy(struct pipeline **handle)
     }
     absence_destroy(&p->absence);
     assembler_destroy(&p->assembler);
+    hot_wires_destroy(&p->hot);
     for (uint32_t i = 0; p->worker != NULL && i < p->n_workers; i++)
         destroy_worker(&p->worker[i]);
     free(p->worker);

@@ -115,7 +115,11 @@ static inline struct run_fixture *fixture_create(void)
     r->models.n_models = 1;
     r->models.max_outputs = 2;
     r->models.entry[0] = (struct model_entry){.model = &r->model, .n_planes = 1};
-    r->info = (struct run_info){s, &r->geometry, &r->models, "cpu scalar", FIXTURE_WINDOWS, 0};
+    r->info = (struct run_info){.settings = s,
+                                .geometry = &r->geometry,
+                                .models = &r->models,
+                                .engine = "cpu scalar",
+                                .windows_per_event = FIXTURE_WINDOWS};
     atomic_store(&r->monitor.n_sources, 1);
     fixture_event(r);
     return r;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
@@ -191,6 +192,16 @@ static void say_open(const struct doors *doors, enum door door,
                      endpoints->text[i]);
 }
 
+static void say_open_page(const char *http)
+{
+    char endpoint[SETTINGS_PATH_BYTES + 8];
+    (void)snprintf(endpoint, sizeof endpoint, "tcp://%s", http);
+    if (http[0] != '\0' && !door_is_local(endpoint))
+        log_warn("service.http %s can be reached from the network: who does may read the page, "
+                 "and change nothing",
+                 http);
+}
+
 static bool read_keys(struct guard *g, const struct security_settings *s, struct error *err)
 {
     if (s->secret_key[0] == '\0')
@@ -219,6 +230,7 @@ static bool start(struct guard *g, const struct settings *s, struct error *err)
     say_open(&g->doors, DOOR_decisions, &s->output.decisions);
     say_open(&g->doors, DOOR_push, &s->output.push);
     say_open(&g->doors, DOOR_metrics, &s->service.metrics);
+    say_open_page(s->service.http);
     return true;
 }
 

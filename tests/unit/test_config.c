@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* What every configuration must say: a line each. */
-#define LEAST "readout.endpoints = ['tcp://a:1']\nengine.model = [{file = 'm.h5'}]\n"
+#define LEAST "readout.endpoints = ['tcp://127.1:1']\nengine.model = [{file = 'm.h5'}]\n"
 
 static struct settings loaded;
 static struct error failure;
@@ -156,7 +156,7 @@ static void trigger_toml_has_every_key(void **state)
 static void the_printed_configuration_loads(void **state)
 {
     (void)state;
-    const char *set[] = {"readout.endpoints=tcp://a:1", "engine.model[0].file=m.h5"};
+    const char *set[] = {"readout.endpoints=tcp://127.1:1", "engine.model[0].file=m.h5"};
     char *text = print_to_text(config_print);
     if (!load_with(text, set, 2))
         fail_msg("%s", failure.text);

@@ -20,6 +20,7 @@ import importlib
 _NAMES = {
     "decision_pb2": ("ACCEPTED", "PRESCALED", "REJECTED", "THROTTLED", "Decision", "DecisionFate",
                      "ModelUsed", "StageTimes", "WindowScore", "WireRange"),
+    "keys": ("Keys",),
     "metrics_pb2": ("Label", "MetricFamily", "Metrics", "Sample"),
     "readout_pb2": ("FragmentHeader",),
     "sender": ("Sender", "fragment", "image", "send_event"),

@@ -12,6 +12,7 @@ import numpy as np
 import zmq
 
 from . import readout_pb2 as pb
+from .keys import Keys
 from .subscriber import attach
 
 TOPIC = b"fragment"
@@ -154,6 +155,7 @@ class Sender:
         source_id: int = 0,
         high_water: int = 1000,
         context: Optional[zmq.Context] = None,
+        keys: Optional[Keys] = None,
     ) -> None:
         if pattern not in ("push", "pub"):
             raise ValueError(f"pattern = {pattern!r}: must be 'push' or 'pub'")
@@ -164,7 +166,7 @@ class Sender:
         )
         self.socket.sndhwm = high_water
         try:
-            attach(self.socket, endpoint)
+            attach(self.socket, endpoint, keys=keys)
         except zmq.ZMQError as e:
             self.close()
             raise ConnectionError(f"{endpoint}: {e}") from e

@@ -12,6 +12,7 @@ from typing import Dict, Generic, Iterator, Optional, Tuple, Type, TypeVar
 import zmq
 
 from .decision_pb2 import Decision
+from .keys import Keys
 from .metrics_pb2 import Metrics
 
 SCHEMA_VERSION = 1
@@ -19,8 +20,12 @@ SCHEMA_VERSION = 1
 M = TypeVar("M", Decision, Metrics)
 
 
-def attach(socket: zmq.Socket, endpoint: str, bind: bool = False) -> None:
+def attach(
+    socket: zmq.Socket, endpoint: str, bind: bool = False, keys: Optional[Keys] = None
+) -> None:
     """Binds ("@endpoint", or bind) or connects (">endpoint", or no sign)."""
+    if keys is not None:
+        keys.apply(socket)
     if endpoint[:1] == "@" or (bind and endpoint[:1] != ">"):
         socket.bind(endpoint.lstrip("@"))
     else:
@@ -43,6 +48,7 @@ class Subscription(Generic[M]):
         timeout: Optional[float] = None,
         high_water: int = 10000,
         context: Optional[zmq.Context] = None,
+        keys: Optional[Keys] = None,
     ) -> None:
         if pattern not in ("sub", "pull"):
             raise ValueError(f"pattern = {pattern!r}: must be 'sub' or 'pull'")
@@ -61,7 +67,7 @@ class Subscription(Generic[M]):
         if pattern == "sub":
             self._socket.subscribe(self._topic)
         try:
-            attach(self._socket, endpoint)
+            attach(self._socket, endpoint, keys=keys)
         except zmq.ZMQError as e:
             self.close()
             raise ConnectionError(f"{endpoint}: {e}") from e
@@ -120,6 +126,7 @@ def decisions(
     timeout: Optional[float] = None,
     high_water: int = 10000,
     context: Optional[zmq.Context] = None,
+    keys: Optional[Keys] = None,
 ) -> "Subscription[Decision]":
     """Iterates over Decision messages.
 
@@ -127,9 +134,10 @@ def decisions(
     pattern: "sub", a copy of all; "pull", a share of what a PUSH socket gives
     timeout: seconds without a message after which the loop ends; None: never
     high_water: messages kept while the loop is busy; more are lost (sub)
+    keys: where the daemon asks for one
     """
     topic = "decision.accepted" if accepted_only else "decision."
-    return Subscription(Decision, endpoint, topic, pattern, timeout, high_water, context)
+    return Subscription(Decision, endpoint, topic, pattern, timeout, high_water, context, keys)
 
 
 def metrics(
@@ -137,9 +145,10 @@ def metrics(
     *,
     timeout: Optional[float] = None,
     context: Optional[zmq.Context] = None,
+    keys: Optional[Keys] = None,
 ) -> "Subscription[Metrics]":
-    """Iterates over Metrics messages, one a second; `timeout` as in decisions."""
-    return Subscription(Metrics, endpoint, "metrics", "sub", timeout, 100, context)
+    """Iterates over Metrics messages, one a second; `timeout` and `keys` as in decisions."""
+    return Subscription(Metrics, endpoint, "metrics", "sub", timeout, 100, context, keys)
 
 
 def values(m: Metrics) -> Dict[Tuple[str, ...], float]:

@@ -15,6 +15,7 @@
     X(dies, 1, "the process ends in launch NUMBER")                                                \
     X(wrong_bits, 1, "from launch NUMBER on one bit of one score is wrong")                        \
     X(stale, 2, "from launch NUMBER on nothing is written: results are the launch's before")       \
+    X(bad_image, 1, "before launch NUMBER a bit of the network that a kernel loads flips")         \
     X(refuses_memory, 0, "no buffer can be allocated")
 
 enum fault_kind {

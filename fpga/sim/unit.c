@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Registers, as fpga/hls/kernel_abi.h has them. */
-enum { CONTROL = 0x00, WINDOWS = 0x10, RESULTS = 0x1c, N_WINDOWS = 0x28, TAG = 0x30 };
+enum { CONTROL = 0x00, WINDOWS = 0x10, RESULTS = 0x1c, N_WINDOWS = 0x28, TAG = 0x30, IMAGE = 0x38 };
 enum { START = 1 << 0, DONE = 1 << 1, IDLE = 1 << 2, READY = 1 << 3, CONTINUE = 1 << 4 };
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -95,6 +95,14 @@ static void spoil(struct unit *u)
         result[8] ^= 1;
 }
 
+/* One bit of the middle of the first KiB of a network's records. */
+static void spoil_image(struct unit *u)
+{
+    uint8_t *image = memory_at(u->memory, word64(u, IMAGE), 1024);
+    if (image != NULL)
+        image[512] ^= 1;
+}
+
 static bool reached(const struct unit *u, enum fault_kind kind)
 {
     return u->fault->kind == kind && u->launches >= u->fault->number;
@@ -106,6 +114,8 @@ static void launch(struct unit *u, uint64_t now_ns)
     u->launches++;
     if (reached(u, FAULT_dies))
         exit(EXIT_FAILURE);
+    if (u->fault->kind == FAULT_bad_image && u->launches == u->fault->number)
+        spoil_image(u);
     u->runs = u->circuit != NULL && !reached(u, FAULT_stale);
     if (u->runs)
         u->kernel->write(u->circuit, CONTROL, START);

@@ -56,6 +56,50 @@ static void what_a_kernel_says_of_itself(void **state)
     assert_false(x.emulation);
 }
 
+#define LOADS_METADATA                                                                             \
+    "{\"kernel_name\": \"k\", \"model_sha256\": \"\", \"form\": 0, \"height\": 0, \"width\": 0, "  \
+    "\"channels\": 0, \"n_slots\": 20, \"place_bytes\": 0, \"value_bytes\": 0, \"pixel_bytes\": "  \
+    "0, "                                                                                          \
+    "\"window_bytes\": 0, \"n_outputs\": 0, \"raw_bytes\": 0, \"result_bytes\": 0%s}"
+
+/* A kernel that loads its network has no sizes before it has one; taken for one that has, its
+ * windows of no bytes would be written over each other. */
+static void a_kernel_that_loads(void **state)
+{
+    (void)state;
+    char text[512];
+    struct xclbin_file f = XCLBIN_FILE_GOOD;
+    struct xclbin x;
+    struct error err = {0};
+    f.metadata = text;
+    (void)snprintf(text, sizeof text, LOADS_METADATA, ", \"at_once\": 1, \"filters\": 3");
+    xclbin_file_make(&f);
+    assert_true(parse(&f, f.bytes, &x, &err));
+    assert_true(x.loads);
+    assert_int_equal(x.n_slots, 20);
+    assert_int_equal(x.at_once, 1);
+    assert_int_equal(x.filters, 3);
+    (void)snprintf(text, sizeof text, LOADS_METADATA, "");
+    xclbin_file_make(&f);
+    refused(&f, "no usable at_once, filters");
+}
+
+/* Images of 8 bits have a byte a pixel. */
+static void values_of_one_byte(void **state)
+{
+    (void)state;
+    char text[512];
+    struct xclbin_file f = XCLBIN_FILE_GOOD;
+    struct xclbin x;
+    struct error err = {0};
+    f.metadata = text;
+    (void)snprintf(text, sizeof text, "%s", XCLBIN_FILE_METADATA);
+    *strchr(strstr(text, "\"value_bytes\""), '2') = '1';
+    xclbin_file_make(&f);
+    assert_true(parse(&f, f.bytes, &x, &err));
+    assert_int_equal(x.value_bytes, 1);
+}
+
 /* XRT segfaults on an empty file and ends its process on some truncated ones; a copy that
  * was interrupted is the commonest way to get one. */
 static void cut_at_every_length(void **state)
@@ -243,6 +287,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_kernel_says_of_itself),
+        cmocka_unit_test(a_kernel_that_loads),
+        cmocka_unit_test(values_of_one_byte),
         cmocka_unit_test(cut_at_every_length),
         cmocka_unit_test(of_the_wrong_kind),
         cmocka_unit_test(without_what_is_needed),

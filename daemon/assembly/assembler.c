@@ -400,6 +400,11 @@ void assembler_expire_all(struct assembler *a)
         a->slot[i].deadline_ns = 0;
 }
 
+void assembler_forget(struct assembler *a)
+{
+    book_forget(a->book);
+}
+
 void assembler_release(struct assembler *a, struct event *e, uint64_t now_ns)
 {
     struct slot *s = e->slot;

@@ -65,6 +65,9 @@ struct event *assembler_take(struct assembler *a, uint64_t now_ns);
 /* Makes every open event take-able at once, as if its time were up. */
 void assembler_expire_all(struct assembler *a);
 
+/* Forgets which events are over: a run may bring the numbers of an earlier one again. */
+void assembler_forget(struct assembler *a);
+
 /* Gives the slot back. Kept messages are the caller's to close before. */
 void assembler_release(struct assembler *a, struct event *e, uint64_t now_ns);
 

@@ -136,6 +136,12 @@ void book_tidy(struct book *b, uint64_t now_ns)
         forget_oldest(b);
 }
 
+void book_forget(struct book *b)
+{
+    while (b->n_closed > 0)
+        forget_oldest(b);
+}
+
 uint64_t book_memory_bytes(const struct book *b)
 {
     return ((uint64_t)b->mask + 1) * sizeof *b->entry + (uint64_t)b->queue_size * sizeof *b->queue;

@@ -30,8 +30,9 @@ void book_open(struct book *b, const struct identity *id, uint32_t slot);
 void book_close(struct book *b, const struct identity *id, uint64_t now_ns);
 void book_refuse(struct book *b, const struct identity *id, uint64_t now_ns);
 
-/* Forgets what is old enough. */
+/* Forgets what is old enough; all that is over. */
 void book_tidy(struct book *b, uint64_t now_ns);
+void book_forget(struct book *b);
 
 uint64_t book_memory_bytes(const struct book *b);
 

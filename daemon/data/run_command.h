@@ -34,6 +34,21 @@ enum run_outcome {
     RUN_FAILED   /* tried, and did not succeed */
 };
 
+/* How a step that run control had the world do came out. */
+enum run_result {
+    RUN_RESULT_DONE,
+    RUN_RESULT_UNCHANGED, /* it failed, and all is as it was */
+    RUN_RESULT_BROKEN     /* it failed, and what was there is not there any more */
+};
+enum run_drain { RUN_DRAIN_GOES_ON, RUN_DRAIN_DONE, RUN_DRAIN_STUCK };
+
+/* What a run begins with, for its records. */
+struct run_begin {
+    uint32_t number;
+    const char *comment;
+    uint64_t now_ns, wall_ns; /* monotonic; since the epoch */
+};
+
 struct run_reply {
     enum run_outcome outcome;
     char text[RUN_TEXT_BYTES]; /* what was done, or why not */

@@ -214,6 +214,16 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
     counter_add(sent ? &p->monitor->decisions_published : &p->monitor->decisions_unsent, 1);
 }
 
+void publisher_send_record(struct publisher *p, const char *topic, const void *body, size_t bytes)
+{
+    if (p->pub != NULL && !send_both(p->pub, topic, body, bytes)) {
+        (void)send_to_those_with_room(p->pub, topic, body, bytes);
+    }
+    if (p->push != NULL) {
+        (void)send_both(p->push, topic, body, bytes);
+    }
+}
+
 static void close_socket(void *socket, int linger_ms)
 {
     if (socket != NULL) {

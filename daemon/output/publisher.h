@@ -29,6 +29,7 @@
 #include "data/monitor.h"
 #include "output/run_info.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct publisher;
@@ -50,6 +51,10 @@ void publisher_remove(struct publisher *p, const struct run_info *info);
 /* Sends the decision of a decided event. `now_ns` is monotonic (for the latency),
  * `wall_ns` since the epoch (decided_time_ns). Never blocks, never fails. */
 void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns, uint64_t wall_ns);
+
+/* Sends a message that is not a decision (output/run_record.h). The thread that sends
+ * decisions, or another while there is none. Never blocks. */
+void publisher_send_record(struct publisher *p, const char *topic, const void *body, size_t bytes);
 
 /* Closes the sockets; what peers have not fetched is given up `linger_ms` after
  * the context's termination begins. */

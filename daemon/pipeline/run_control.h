@@ -28,20 +28,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum run_result {
-    RUN_RESULT_DONE,
-    RUN_RESULT_UNCHANGED, /* it failed, and all is as it was */
-    RUN_RESULT_BROKEN     /* it failed, and what was there is not there any more */
-};
-enum run_drain { RUN_DRAIN_GOES_ON, RUN_DRAIN_DONE, RUN_DRAIN_STUCK };
-
-/* What a run begins with, for its records. */
-struct run_begin {
-    uint32_t number;
-    const char *comment;
-    uint64_t now_ns, wall_ns; /* monotonic; since the epoch */
-};
-
 /* What run control does to the world. Each sentence in `err` is for the operator. */
 struct run_world {
     void *self;

@@ -9,6 +9,9 @@
 
 struct readout_socket {
     void *zmq;
+    uint32_t n_bound, n_connected;
+    uint64_t high_water_mark; /* messages of each connection; 0: no limit */
+    char bound[SETTINGS_MAX_ENDPOINTS][SETTINGS_PATH_BYTES]; /* as libzmq calls them */
 };
 
 static int clamp_int(uint64_t x)
@@ -48,12 +51,24 @@ static bool set_options(void *zmq, const struct readout_settings *s, struct erro
     return true;
 }
 
-static bool open_endpoint(void *zmq, const char *text, struct error *err)
+/* What was bound is known by the name that libzmq gives it: a port may have been "*". */
+static void remember(struct readout_socket *s, bool binds)
+{
+    size_t bytes = sizeof s->bound[0];
+    if (!binds)
+        s->n_connected++;
+    else if (zmq_getsockopt(s->zmq, ZMQ_LAST_ENDPOINT, s->bound[s->n_bound], &bytes) == 0)
+        s->n_bound++;
+}
+
+static bool open_endpoint(struct readout_socket *s, const char *text, struct error *err)
 {
     bool binds = text[0] == '@';
     const char *endpoint = binds || text[0] == '>' ? text + 1 : text;
-    if ((binds ? zmq_bind : zmq_connect)(zmq, endpoint) == 0)
+    if ((binds ? zmq_bind : zmq_connect)(s->zmq, endpoint) == 0) {
+        remember(s, binds);
         return true;
+    }
     return error_set(err, ERROR_NETWORK, "readout.endpoints: cannot %s \"%s\": %s",
                      binds ? "bind" : "connect to", endpoint, zmq_strerror(errno));
 }
@@ -70,16 +85,25 @@ struct readout_socket *readout_socket_create(void *context, const struct readout
         error_set(err, ERROR_SYSTEM, "no memory for the readout's socket");
         return NULL;
     }
+    s->high_water_mark = settings->high_water_mark;
     s->zmq = zmq_socket(context, settings->pattern == READOUT_SUB ? ZMQ_SUB : ZMQ_PULL);
     bool good = s->zmq != NULL;
     if (!good)
         error_set(err, ERROR_NETWORK, "readout: cannot open a socket: %s", zmq_strerror(errno));
     good = good && set_options(s->zmq, settings, err);
     for (uint32_t i = 0; good && i < settings->endpoints.count; i++)
-        good = open_endpoint(s->zmq, settings->endpoints.text[i], err);
+        good = open_endpoint(s, settings->endpoints.text[i], err);
     if (!good)
         readout_socket_destroy(&s);
     return s;
+}
+
+uint64_t readout_socket_shut(struct readout_socket *s)
+{
+    for (uint32_t i = 0; i < s->n_bound; i++)
+        (void)zmq_unbind(s->zmq, s->bound[i]);
+    bool known = s->n_bound == 0 && s->high_water_mark > 0;
+    return known ? s->n_connected * s->high_water_mark : UINT64_MAX;
 }
 
 void readout_socket_destroy(struct readout_socket **s)

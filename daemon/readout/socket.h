@@ -38,6 +38,11 @@ enum receive_result {
 struct readout_socket *readout_socket_create(void *context, const struct readout_settings *settings,
                                              struct error *err);
 
+/* No more comes after it: ends listening, and gives how many messages may wait at most
+ * (UINT64_MAX: not known, until none waits). A connection that we made can only be closed
+ * with what waits on it, so it stays, and what comes above that number is not the run's. */
+uint64_t readout_socket_shut(struct readout_socket *s);
+
 /* Closes it; messages that were received stay valid, those that wait are lost. */
 void readout_socket_destroy(struct readout_socket **s);
 

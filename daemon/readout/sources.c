@@ -5,6 +5,7 @@
 #include "base/hash.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { PLACES = 2 * MONITOR_MAX_SOURCES, OTHERS_ROW = MONITOR_MAX_SOURCES - 1 };
 
@@ -20,6 +21,7 @@ struct sources {
     uint32_t n_rows;
     uint16_t place[PLACES]; /* row, or 0: free */
     struct sequence_state state[MONITOR_MAX_SOURCES];
+    bool followed[MONITOR_MAX_SOURCES]; /* `state` is of this run */
 };
 
 static uint32_t add_row(struct sources *s, uint32_t row, uint32_t id)
@@ -31,6 +33,18 @@ static uint32_t add_row(struct sources *s, uint32_t row, uint32_t id)
     return row;
 }
 
+/* Rows of a daemon that is configured again keep their sources. */
+static void adopt_rows(struct sources *s, uint32_t known)
+{
+    s->n_rows = known;
+    for (uint32_t row = SOURCES_UNKNOWN_ROW + 1; row < known && row < OTHERS_ROW; row++) {
+        uint32_t at = (uint32_t)hash_mix(s->monitor->source[row].id) % PLACES;
+        while (s->place[at])
+            at = (at + 1) % PLACES;
+        s->place[at] = (uint16_t)row;
+    }
+}
+
 struct sources *sources_create(struct monitor *m, struct error *err)
 {
     struct sources *s = calloc(1, sizeof *s);
@@ -39,8 +53,17 @@ struct sources *sources_create(struct monitor *m, struct error *err)
         return NULL;
     }
     s->monitor = m;
-    add_row(s, SOURCES_UNKNOWN_ROW, 0);
+    uint32_t known = atomic_load_explicit(&m->n_sources, memory_order_relaxed);
+    if (known <= SOURCES_UNKNOWN_ROW)
+        add_row(s, SOURCES_UNKNOWN_ROW, 0);
+    else
+        adopt_rows(s, known);
     return s;
+}
+
+void sources_begin_run(struct sources *s)
+{
+    memset(s->followed, 0, sizeof s->followed);
 }
 
 void sources_destroy(struct sources **s)
@@ -49,11 +72,10 @@ void sources_destroy(struct sources **s)
     *s = NULL;
 }
 
-/* The row of an id, made if it is new; *is_new says so. */
-static uint32_t find_row(struct sources *s, uint32_t id, bool *is_new)
+/* The row of an id, made if it is new. */
+static uint32_t find_row(struct sources *s, uint32_t id)
 {
     uint32_t at = (uint32_t)hash_mix(id) % PLACES;
-    *is_new = false;
     while (s->place[at]) {
         uint32_t row = s->place[at];
         if (atomic_load_explicit(&s->monitor->source[row].id, memory_order_relaxed) == id)
@@ -65,7 +87,6 @@ static uint32_t find_row(struct sources *s, uint32_t id, bool *is_new)
             add_row(s, OTHERS_ROW, SOURCE_OTHERS);
         return OTHERS_ROW;
     }
-    *is_new = true;
     s->place[at] = (uint16_t)s->n_rows;
     return add_row(s, s->n_rows, id);
 }
@@ -112,14 +133,15 @@ static void count_message(struct source_monitor *row, size_t payload_bytes, uint
 uint32_t sources_note(struct sources *s, uint32_t source_id, uint64_t sequence,
                       size_t payload_bytes, uint64_t now_ns)
 {
-    bool is_new;
-    uint32_t index = find_row(s, source_id, &is_new);
+    uint32_t index = find_row(s, source_id);
     struct source_monitor *row = &s->monitor->source[index];
     count_message(row, payload_bytes, now_ns);
-    if (is_new)
+    if (!s->followed[index]) {
+        s->followed[index] = true;
         s->state[index] = (struct sequence_state){.last = sequence};
-    else if (index != OTHERS_ROW)
+    } else if (index != OTHERS_ROW) {
         follow(&s->state[index], row, sequence, now_ns);
+    }
     return index;
 }
 

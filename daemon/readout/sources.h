@@ -28,9 +28,13 @@ enum { SOURCES_UNKNOWN_ROW = 0, SOURCES_RESTART_RUN = 8 };
 
 struct sources;
 
-/* Takes row 0 of `m`, which must be zeroed and outlive it. NULL: no memory. */
+/* Takes row 0 of `m`, which must outlive it, zeroed or with the rows of earlier sources:
+ * those go on counting. NULL: no memory. */
 struct sources *sources_create(struct monitor *m, struct error *err);
 void sources_destroy(struct sources **s);
+
+/* A run begins: what was sent between two runs is no gap. */
+void sources_begin_run(struct sources *s);
 
 /* Counts a message whose header was readable (its payload may have been refused)
  * and returns the row of its source. Never allocates. */

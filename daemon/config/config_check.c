@@ -108,6 +108,7 @@ static void check_security(const struct settings *s, const struct config_places 
         {DOOR_decisions, "output.decisions", &s->output.decisions},
         {DOOR_push, "output.push", &s->output.push},
         {DOOR_metrics, "service.metrics", &s->service.metrics},
+        {DOOR_control, "service.control", &s->service.control},
     };
     for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
         for (uint32_t k = 0; k < doors[i].endpoints->count; k++)

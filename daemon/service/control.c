@@ -13,24 +13,23 @@
 #include <stdlib.h>
 #include <zmq.h>
 
-enum { AT_A_TIME = 16, WAITING = 64, HANDSHAKE_MS = 5000 };
+/* 500 requests a second, 16 at once. */
+enum { AT_A_TIME = 16, WAITING = 64, EACH_NS = 2000000 };
 
 struct control {
     void *socket;
     struct control_answers answers;
     struct monitor *monitor;
     struct run_info_board *board;
+    uint64_t spent_ns; /* until when the requests so far have used their share of time up */
 };
 
 static bool set_up(void *socket)
 {
-    int none = 0, waiting = WAITING, handshake_ms = HANDSHAKE_MS;
-    int64_t largest = CONTROL_MAX_REQUEST_BYTES;
+    int none = 0, waiting = WAITING;
     return zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none) == 0 &&
            zmq_setsockopt(socket, ZMQ_RCVHWM, &waiting, sizeof waiting) == 0 &&
-           zmq_setsockopt(socket, ZMQ_SNDHWM, &waiting, sizeof waiting) == 0 &&
-           zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &handshake_ms, sizeof handshake_ms) == 0 &&
-           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest) == 0;
+           zmq_setsockopt(socket, ZMQ_SNDHWM, &waiting, sizeof waiting) == 0;
 }
 
 struct control *control_create(const struct service_settings *settings,
@@ -50,7 +49,9 @@ struct control *control_create(const struct service_settings *settings,
     if (!good)
         (void)error_set(err, ERROR_SYSTEM, "service.control: cannot make a socket: %s",
                         zmq_strerror(zmq_errno()));
-    if (!good || !endpoint_attach_all(c->socket, &settings->control, true, "service.control", err))
+    if (!good ||
+        !door_fit(c->socket, settings->doors, DOOR_control, CONTROL_MAX_REQUEST_BYTES, err) ||
+        !endpoint_attach_all(c->socket, &settings->control, true, "service.control", err))
         control_destroy(&c);
     return c;
 }
@@ -146,14 +147,24 @@ static bool take_one(struct control *c)
     return got;
 }
 
+/* Each request takes its share of time, AT_A_TIME of them may be taken ahead. */
+static bool may_take(const struct control *c, uint64_t now_ns)
+{
+    return c != NULL && c->spent_ns < now_ns + (uint64_t)AT_A_TIME * EACH_NS;
+}
+
 bool control_serve(struct control *c, int fd, long timeout_ms)
 {
+    uint64_t now_ns = clock_monotonic_ns();
+    bool open = may_take(c, now_ns);
     zmq_pollitem_t items[2] = {{.fd = fd, .events = ZMQ_POLLIN}};
-    if (c != NULL)
+    if (open)
         items[1] = (zmq_pollitem_t){.socket = c->socket, .events = ZMQ_POLLIN};
-    if (zmq_poll(items, c != NULL ? 2 : 1, timeout_ms) <= 0)
+    else if (c != NULL && (timeout_ms < 0 || timeout_ms > EACH_NS / 1000000))
+        timeout_ms = EACH_NS / 1000000; /* those who wait are served then */
+    if (zmq_poll(items, open ? 2 : 1, timeout_ms) <= 0)
         return false;
-    for (int i = 0; c != NULL && i < AT_A_TIME && take_one(c); i++)
-        continue;
+    for (now_ns = clock_monotonic_ns(); may_take(c, now_ns) && take_one(c);)
+        c->spent_ns = (c->spent_ns > now_ns ? c->spent_ns : now_ns) + EACH_NS;
     return (items[0].revents & ZMQ_POLLIN) != 0;
 }

@@ -230,6 +230,7 @@ static bool start(struct guard *g, const struct settings *s, struct error *err)
     say_open(&g->doors, DOOR_decisions, &s->output.decisions);
     say_open(&g->doors, DOOR_push, &s->output.push);
     say_open(&g->doors, DOOR_metrics, &s->service.metrics);
+    say_open(&g->doors, DOOR_control, &s->service.control);
     say_open_page(s->service.http);
     return true;
 }

@@ -39,6 +39,18 @@ static bool check_times(const struct settings *settings, const struct score_opti
                      settings->trigger.max_accept_rate, s->path);
 }
 
+/* Hits of wires are counted in samples. */
+static bool check_hot(const struct settings *settings, const struct score_source *s,
+                      struct error *err)
+{
+    if (settings->imaging.hot.events == 0 || s->kind != SCORE_PIXELS)
+        return true;
+    return error_set(err, ERROR_CONFIG,
+                     "imaging.hot.events = %u: %s holds pixels, in which wires are added up "
+                     "already: give --set imaging.hot.events=0",
+                     settings->imaging.hot.events, s->path);
+}
+
 bool score_job_open(struct score_job *j, const struct score_options *o, struct error *err)
 {
     memset(j, 0, sizeof *j);
@@ -60,6 +72,7 @@ bool score_job_prepare(struct score_job *j, const struct score_options *o, struc
     return score_config_load(&j->settings, o, &j->source, err) &&
            choose_events(o, &j->source, &j->run, err) &&
            check_times(&j->settings, o, &j->source, err) &&
+           check_hot(&j->settings, &j->source, err) &&
            model_set_load(&j->models, &j->geometry, &j->settings, err) &&
            score_source_check(&j->source, &j->geometry, &j->models, err);
 }

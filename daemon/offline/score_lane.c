@@ -10,6 +10,7 @@
 #include "data/pixel.h"
 #include "engine/engine.h"
 #include "imaging/reduce.h"
+#include "offline/score_turn.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct score_stages {
     struct reducer *reducer;
     struct assembler *assembler;
     struct engine *engine;
+    bool counts_hits; /* of each wire, for hot wires */
     struct reduced reduced;
     uint8_t *column; /* samples of one pixel column */
 };
@@ -45,7 +47,9 @@ static bool take_memory(struct score_stages *s, struct error *err)
     r->edge_capacity = 0; /* no column is shared */
     r->hit = calloc((size_t)r->hit_capacity + 1, sizeof *r->hit);
     s->column = malloc(column_bytes(s->g));
-    return (r->hit != NULL && s->column != NULL) ||
+    if (s->counts_hits)
+        r->wire_hits = calloc((size_t)geometry_most_wires(s->g) + 1, sizeof *r->wire_hits);
+    return (r->hit != NULL && s->column != NULL && (!s->counts_hits || r->wire_hits != NULL)) ||
            error_set(err, ERROR_SYSTEM, "no memory for a lane");
 }
 
@@ -57,8 +61,9 @@ bool score_lane_init(struct score_lane *l, const struct settings *settings,
     struct score_stages *s = l->stages = calloc(1, sizeof *s);
     if (s == NULL)
         return error_set(err, ERROR_SYSTEM, "no memory for a lane");
-    *s = (struct score_stages){.g = g, .models = models, .kind = kind};
-    struct assembler_settings one = {.slots = 1, .timeout_ns = 1};
+    bool counts_hits = settings->imaging.hot.events > 0 && kind == SCORE_WIRES;
+    *s = (struct score_stages){.g = g, .models = models, .kind = kind, .counts_hits = counts_hits};
+    struct assembler_settings one = {.slots = 1, .timeout_ns = 1, .wire_hits = counts_hits};
     s->reducer = reducer_create(g, err);
     s->assembler = s->reducer == NULL ? NULL : assembler_create(&one, g, err);
     struct engine_settings engine = settings->engine;
@@ -85,6 +90,7 @@ void score_lane_fini(struct score_lane *l)
         assembler_destroy(&s->assembler);
         reducer_destroy(&s->reducer);
         free(s->reduced.hit);
+        free(s->reduced.wire_hits);
         free(s->column);
         free(s);
     }
@@ -305,16 +311,31 @@ static int32_t neutrino_bins(const struct score_lane *l, const struct window *w)
     return bins;
 }
 
+/* From the assembler to the engine, where events may depend on those before. The turn is
+ * kept until the windows are cut: what is masked belongs to the event whose turn it is. */
+static struct event *submit(struct score_lane *l, bool reduced)
+{
+    struct score_stages *s = l->stages;
+    struct event *ev = reduced ? assembler_take(s->assembler, 0) : NULL;
+    if (l->turn != NULL)
+        score_turn_take(l->turn, l->number);
+    if (ev != NULL && l->turn != NULL && l->turn->hot != NULL)
+        hot_wires_apply(l->turn->hot, ev);
+    if (ev != NULL)
+        engine_submit(s->engine, ev, 0);
+    if (l->turn != NULL)
+        score_turn_give(l->turn);
+    return ev;
+}
+
 void score_lane_run(struct score_lane *l)
 {
     struct score_stages *s = l->stages;
     l->failed = false;
     l->event = NULL;
-    if (!push_input(l))
+    struct event *ev = submit(l, push_input(l));
+    if (l->failed)
         return;
-    struct event *ev = assembler_take(s->assembler, 0);
-    if (ev != NULL)
-        engine_submit(s->engine, ev, 0);
     if (ev == NULL || engine_take(s->engine, 0) != ev) {
         l->failed = true;
         error_set(&l->err, ERROR_SYSTEM, "event (%u, %u, %" PRIu64 ") was not scored",

@@ -17,10 +17,13 @@
 
 #include <jansson.h>
 
+struct score_turn;   /* offline/score_turn.h */
 struct score_stages; /* reducer, assembler, engine */
 
 struct score_lane {
     struct score_input input;
+    uint64_t number;         /* of the event among those of the run, from 0; the caller's */
+    struct score_turn *turn; /* the caller's, shared by all lanes; NULL: events are apart */
     struct score_stages *stages;
     struct event *event;                /* scored; NULL after score_lane_release */
     uint8_t *vertex;                    /* [windows] 1: the neutrino's vertex is in its image */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ enum key {
     KEY_THREADS = 'j',
     KEY_THRESHOLD = 't',
     KEY_JSON = 256,
+    KEY_CALIBRATION,
     KEY_NO_EMPTY,
     KEY_DATASET,
     KEY_RATE,
@@ -35,6 +37,8 @@ static const struct argp_option table[] = {
     {"threshold", KEY_THRESHOLD, "SCORE", 0,
      "without --config: an event is accepted if a window of any plane scores above (default 0.5)",
      1},
+    {"calibration", KEY_CALIBRATION, "FILE", 0,
+     "pedestals and masks of sparse-calibrate: the same as --set detector.calibration=FILE", 1},
     {"events", KEY_EVENTS, "A:B", 0,
      "events A to B-1 of the file, counted from 0; A: to the last, :B from the first, A that one",
      1},
@@ -141,6 +145,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
         if (o->n_overrides == SCORE_MAX_OVERRIDES)
             argp_error(state, "--set: more than %d of them", SCORE_MAX_OVERRIDES);
         o->override[o->n_overrides++] = value;
+        return 0;
+    case KEY_CALIBRATION:
+        if (o->n_overrides == SCORE_MAX_OVERRIDES || strlen(value) >= SETTINGS_PATH_BYTES)
+            argp_error(state, "--calibration %s: too long, or too many --set", value);
+        (void)snprintf(o->calibration, sizeof o->calibration, "detector.calibration=%s", value);
+        o->override[o->n_overrides++] = o->calibration;
         return 0;
     case KEY_OUTPUT:
         o->output = value;

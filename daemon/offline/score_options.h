@@ -2,6 +2,8 @@
 #ifndef SPARSED_OFFLINE_SCORE_OPTIONS_H
 #define SPARSED_OFFLINE_SCORE_OPTIONS_H
 
+#include "data/settings.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +13,7 @@ enum { SCORE_MAX_OVERRIDES = 256 };
 struct score_options {
     const char *config; /* NULL: made from the file and the model */
     const char *override[SCORE_MAX_OVERRIDES];
+    char calibration[SETTINGS_PATH_BYTES + 32]; /* one of them, if given */
     size_t n_overrides;
     const char *model, *file;  /* model NULL with config */
     const char *output, *json; /* either may be NULL, not both */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "common/progress.h"
+#include "offline/score_turn.h"
 #include "trigger/trigger.h"
 
 #include <pthread.h>
@@ -24,6 +25,7 @@ struct pool {
     pthread_mutex_t lock;
     pthread_cond_t work, finished;
     pthread_t *thread;
+    struct score_turn turn;
     struct run_info info;
     struct trigger *trigger;
     struct score_file *file;
@@ -124,6 +126,7 @@ static void fini(struct pool *p)
     free(p->lane);
     free(p->done);
     free(p->thread);
+    score_turn_fini(&p->turn);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->work);
     pthread_cond_destroy(&p->finished);
@@ -140,6 +143,8 @@ static bool begin(struct pool *p, size_t job, struct error *err)
         return false;
     if (r->rate_hz > 0)
         l->input.time_ns = (uint64_t)((double)job / r->rate_hz * 1e9);
+    l->number = job;
+    l->turn = &p->turn;
     if (p->json != NULL)
         l->truth = score_json_truth(r->source, index);
     r->ledger.in++;
@@ -224,7 +229,8 @@ bool score_run(struct score_run *r, struct error *err)
     pthread_cond_init(&p.work, NULL);
     pthread_cond_init(&p.finished, NULL);
     uint64_t start_ns = clock_monotonic_ns();
-    bool good = make_lanes(&p, err) && make_outputs(&p, err) && start_threads(&p, err);
+    bool good = score_turn_init(&p.turn, r->settings, r->geometry, err) && make_lanes(&p, err) &&
+                make_outputs(&p, err) && start_threads(&p, err);
     progress_start(&p.progress, r->quiet, r->count, clock_monotonic_ns());
     good = good && go_through(&p, err);
     end_threads(&p);

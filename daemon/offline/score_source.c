@@ -193,6 +193,11 @@ bool score_source_check(const struct score_source *s, const struct geometry *g,
                          models->entry[0].model->name, g->images ? "them" : "wires");
     if (g->images)
         return check_image(s, g, err);
+    if (s->kind == SCORE_PIXELS && g->calibrated)
+        return error_set(err, ERROR_DATA,
+                         "%s holds pixels, in which wires are added up already: "
+                         "detector.calibration cannot be applied to them",
+                         s->path);
     for (uint32_t i = 0; s->kind == SCORE_PIXELS && i < models->n_models; i++)
         if (!check_recipe(s, models->entry[i].model, err))
             return false;

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { FORMAT_VERSION = 1 };
@@ -76,6 +77,70 @@ bool record_attributes_run(hid_t file, const struct run_info *info)
            put_texts(file, "models", names[0], info->models->n_models, sizeof names[0]) &&
            put_texts(file, "models_sha256", hashes[0], info->models->n_models, sizeof hashes[0]) &&
            put_texts(file, "rules", rules[0], t->n_rules, sizeof rules[0]);
+}
+
+static bool put_count(hid_t at, const char *name, uint64_t value)
+{
+    return put_numbers(at, name, H5T_NATIVE_UINT64, &value, 1);
+}
+
+/* A text that may be longer than an attribute can be. */
+static bool put_long_text(hid_t at, const char *name, const char *text)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    (void)H5Tset_size(type, strlen(text) + 1);
+    (void)H5Tset_cset(type, H5T_CSET_UTF8);
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t set = H5Dcreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    bool good = set >= 0 && H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0;
+    (void)H5Dclose(set);
+    (void)H5Sclose(space);
+    (void)H5Tclose(type);
+    return good;
+}
+
+bool record_attributes_begin(hid_t file, const struct run_record *run, const struct run_info *info)
+{
+    hid_t group = H5Gcreate2(file, "run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const char *configuration = info->configuration != NULL ? info->configuration : "";
+    bool good = group >= 0 && put_count(group, "number", run->number) &&
+                put_text(group, "comment", run->comment) &&
+                put_count(group, "begin_time_ns", run->begin_wall_ns) &&
+                put_long_text(group, "configuration", configuration);
+    (void)H5Gclose(group);
+    return good;
+}
+
+static bool put_counts(hid_t at, const char *before, const char *after,
+                       const struct run_count *count, uint32_t n)
+{
+    bool good = true;
+    for (uint32_t i = 0; good && i < n; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "%s_%s%s", before, count[i].name, after);
+        good = put_count(at, name, count[i].value);
+    }
+    return good;
+}
+
+bool record_attributes_end(hid_t file, const struct run_record *run)
+{
+    const struct run_tally *t = &run->tally;
+    struct run_count list[RUN_COUNTS];
+    hid_t group = H5Gcreate2(file, "end_of_run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    bool complete = run_tally_unfinished(t, list) == 0;
+    bool good = group >= 0 && put_count(group, "number", run->number) &&
+                put_text(group, "ended_by", run->ended_by) &&
+                put_count(group, "begin_time_ns", run->begin_wall_ns) &&
+                put_count(group, "end_time_ns", run->end_wall_ns) &&
+                put_count(group, "length_ns", t->length_ns) &&
+                put_count(group, "complete", complete ? 1 : 0) &&
+                put_counts(group, "time", "_ns", list, run_tally_times(t, list)) &&
+                put_counts(group, "events", "", list, run_tally_events(t, list)) &&
+                put_counts(group, "fragments", "", list, run_tally_fragments(t, list)) &&
+                put_counts(group, "output", "", list, run_tally_output(t, list));
+    (void)H5Gclose(group);
+    return good;
 }
 
 bool record_attributes_samples(hid_t file, const struct run_info *info, bool counts)

@@ -142,7 +142,8 @@ static uint64_t unflushed(const struct record_file *f)
 }
 
 struct record_file *record_file_create(const char *path, uint32_t contents, bool counts,
-                                       const struct run_info *info, struct error *err)
+                                       const struct run_info *info, const struct run_record *run,
+                                       struct error *err)
 {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* of this thread */
     struct record_file *f = calloc(1, sizeof *f);
@@ -160,7 +161,8 @@ struct record_file *record_file_create(const char *path, uint32_t contents, bool
     f->wire = malloc((size_t)f->ticks * sizeof *f->wire + 1);
     errno = 0;
     f->file = create_file(path);
-    if (f->file < 0 || f->wire == NULL || !make_tables(f) || !record_file_flush(f)) {
+    if (f->file < 0 || f->wire == NULL || !make_tables(f) ||
+        (run != NULL && !record_attributes_begin(f->file, run, info)) || !record_file_flush(f)) {
         (void)error_set(err, ERROR_STORAGE, "%s: cannot be written%s%s", path,
                         errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
         bool ours = f->file >= 0;
@@ -219,6 +221,11 @@ bool record_file_flush(struct record_file *f)
     }
     f->unflushed_bytes = 0;
     return H5Fflush(f->file, H5F_SCOPE_LOCAL) >= 0;
+}
+
+bool record_file_end(struct record_file *f, const struct run_record *run)
+{
+    return reserve(f) && record_attributes_end(f->file, run);
 }
 
 uint64_t record_file_bytes(const struct record_file *f)

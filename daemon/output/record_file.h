@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "data/event.h"
 #include "output/run_info.h"
+#include "output/run_record.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,9 +22,10 @@ struct record_file;
 
 /* Creates a file that must not exist yet. With `samples`, wire_table holds int16
  * counts where `counts` is set (pedestal and scale are attributes), else float32
- * units. NULL: `err` (STORAGE) names the file. */
+ * units. `run` NULL: it is not said which run. NULL: `err` (STORAGE) names the file. */
 struct record_file *record_file_create(const char *path, uint32_t contents, bool counts,
-                                       const struct run_info *info, struct error *err);
+                                       const struct run_info *info, const struct run_record *run,
+                                       struct error *err);
 
 /* Adds an event. False: the write failed. */
 bool record_file_append(struct record_file *f, const struct event *ev, uint64_t now_ns,
@@ -32,6 +34,9 @@ bool record_file_append(struct record_file *f, const struct event *ev, uint64_t 
 /* Everything appended reaches the system. False: it did not, or there is no room
  * (errno = ENOSPC), in which case the file was left as it is. */
 bool record_file_flush(struct record_file *f);
+
+/* Adds the end of the run; a flush is due. False: the write failed. */
+bool record_file_end(struct record_file *f, const struct run_record *run);
 
 /* Bytes the file takes, with what is still in memory, roughly. */
 uint64_t record_file_bytes(const struct record_file *f);

@@ -26,6 +26,7 @@ struct recorder {
     struct monitor *monitor;
     struct record_file *file; /* NULL: closed or failing */
     uint32_t run;             /* of the open file */
+    struct run_record begun;  /* the operators' run; number 0: none was told */
     uint32_t sequence;        /* files begun */
     uint64_t opened_ns, flushed_ns, looked_ns;
     uint64_t pending;       /* events appended since the last flush */
@@ -158,8 +159,8 @@ static void close_file(struct recorder *r, uint64_t now_ns)
 /* ---- files ---- */
 
 /* Letters, digits, - and _ of the detector's name; anything else becomes _. */
-static void make_path(const struct recorder *r, uint32_t run, uint64_t wall_ns, char *path,
-                      size_t bytes)
+static void make_path(const struct recorder *r, const char *what, uint32_t run, uint64_t wall_ns,
+                      char *path, size_t bytes)
 {
     char name[SETTINGS_NAME_BYTES], date[32];
     (void)snprintf(name, sizeof name, "%s", r->info->settings->detector.name);
@@ -170,8 +171,8 @@ static void make_path(const struct recorder *r, uint32_t run, uint64_t wall_ns, 
     struct tm utc;
     (void)gmtime_r(&seconds, &utc);
     (void)strftime(date, sizeof date, "%Y%m%dT%H%M%S", &utc);
-    (void)snprintf(path, bytes, "%s/%s-run%06u-%s-%04u.h5", r->settings.directory,
-                   name[0] != '\0' ? name : "sparsed", run, date, r->sequence);
+    (void)snprintf(path, bytes, "%s/%s-%s%06u-%s-%04u.h5", r->settings.directory,
+                   name[0] != '\0' ? name : "sparsed", what, run, date, r->sequence);
 }
 
 /* Counts are kept as counts where every fragment of the event has counts. */
@@ -185,25 +186,33 @@ static bool has_counts(const struct event *ev)
     return ev->n_kept > 0;
 }
 
-static bool open_file(struct recorder *r, const struct event *ev, uint64_t now_ns, uint64_t wall_ns)
+/* `lost` events are lost with it if it cannot be opened. */
+static bool open_file(struct recorder *r, const char *path, bool counts, uint64_t lost,
+                      uint64_t now_ns)
 {
-    char path[SETTINGS_PATH_BYTES + 160];
     struct error err = {0};
-    make_path(r, ev->id.run, wall_ns, path, sizeof path);
+    const struct run_record *run = r->begun.number > 0 ? &r->begun : NULL;
     r->sequence++;
-    r->file = record_file_create(path, r->settings.contents, has_counts(ev), r->info, &err);
+    r->file = record_file_create(path, r->settings.contents, counts, r->info, run, &err);
     if (r->file == NULL) {
-        set_pending(r, 1); /* the event that asked for it */
+        set_pending(r, lost);
         fail(r, now_ns, err.text);
         return false;
     }
-    r->run = ev->id.run;
     r->epoch = r->info->epoch;
     r->opened_ns = r->flushed_ns = now_ns;
     r->counted_bytes = 0;
     counter_add(&r->monitor->record_files, 1);
     log_info("recorder: %s", path);
     return true;
+}
+
+static bool open_for(struct recorder *r, const struct event *ev, uint64_t now_ns, uint64_t wall_ns)
+{
+    char path[SETTINGS_PATH_BYTES + 160];
+    make_path(r, "run", ev->id.run, wall_ns, path, sizeof path);
+    r->run = ev->id.run;
+    return open_file(r, path, has_counts(ev), 1, now_ns);
 }
 
 static bool is_over(const struct recorder *r, uint64_t now_ns)
@@ -234,7 +243,7 @@ void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns,
             counter_add(&r->monitor->record_lost, 1);
             return;
         }
-        if (!open_file(r, ev, now_ns, wall_ns)) {
+        if (!open_for(r, ev, now_ns, wall_ns)) {
             return;
         }
     }
@@ -244,6 +253,37 @@ void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns,
         fail(r, now_ns, errno != 0 ? strerror(errno) : "write failed");
     } else if (now_ns - r->flushed_ns >= r->settings.flush_ns) {
         flush(r, now_ns);
+    }
+}
+
+void recorder_begin_run(struct recorder *r, const struct run_record *run)
+{
+    r->begun = *run;
+}
+
+/* What was recorded counts before it is told: flush first. */
+void recorder_end_run(struct recorder *r, const struct run_record *run, const struct run_info *info,
+                      uint64_t now_ns)
+{
+    struct run_record last = *run;
+    char path[SETTINGS_PATH_BYTES + 160];
+    uint64_t recorded = counter_read(&r->monitor->recorded_events);
+    if (r->file != NULL) {
+        flush(r, now_ns);
+    } else if (r->back_off_ns == 0) {
+        r->info = info;
+        make_path(r, "end", run->number, run->end_wall_ns, path, sizeof path);
+        (void)open_file(r, path, false, 0, now_ns);
+    }
+    if (r->file == NULL) {
+        return;
+    }
+    last.tally.output[RUN_OUTPUT_recorded] += counter_read(&r->monitor->recorded_events) - recorded;
+    errno = 0;
+    if (!record_file_end(r->file, &last)) {
+        fail(r, now_ns, errno != 0 ? strerror(errno) : "the run's end could not be written");
+    } else {
+        close_file(r, now_ns);
     }
 }
 

@@ -28,6 +28,7 @@
 #include "data/event.h"
 #include "data/monitor.h"
 #include "output/run_info.h"
+#include "output/run_record.h"
 
 #include <stdint.h>
 
@@ -40,8 +41,17 @@ struct recorder *recorder_create(const struct record_settings *settings,
                                  const struct run_info *info, struct monitor *monitor,
                                  struct error *err);
 
-/* Writes an accepted event, under event->info (NULL: as recorder_create was told): `now_ns` monotonic, `wall_ns` since the epoch. The event
- * may be released when this returns. */
+/* A run begins: its number and comment go into each file from now on. `run` is copied. */
+void recorder_begin_run(struct recorder *r, const struct run_record *run);
+
+/* The run has ended: its account goes into the last file, or, where none is open, into one
+ * of its own, DETECTOR-endNNNNNN-.. after the run's number. The file is closed. `info` is
+ * what is in force. While the disk fails there is none: that is counted already. */
+void recorder_end_run(struct recorder *r, const struct run_record *run, const struct run_info *info,
+                      uint64_t now_ns);
+
+/* Writes an accepted event, under event->info (NULL: as recorder_create was told): `now_ns`
+ * monotonic, `wall_ns` since the epoch. The event may be released when this returns. */
 void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns, uint64_t wall_ns);
 
 /* Flushes and rotates when it is time; looks at the disk. Call at least every second. */

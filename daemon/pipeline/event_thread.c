@@ -20,15 +20,16 @@ static void release(struct pipeline *p, struct event *ev, uint64_t now_ns)
     assembler_release(p->assembler, ev, now_ns);
 }
 
-/* Events that output and recorder are done with give their slots back. */
-static bool take_back(struct pipeline *p, uint64_t now_ns)
+bool pipeline_take_back(struct pipeline *p, uint64_t now_ns)
 {
     bool moved = false;
     struct event *ev;
-    while ((ev = ring_pop(&p->from_output)) != NULL || (ev = ring_pop(&p->from_record)) != NULL) {
+    while ((ev = next_done(p)) != NULL) {
+        moved = true;
+        if (--ev->holders > 0)
+            continue;
         release(p, ev, now_ns);
         p->decided--;
-        moved = true;
     }
     return moved;
 }
@@ -167,7 +168,7 @@ static bool something_waits(struct pipeline *p)
             return true;
     }
     return ring_peek(&p->from_output) != NULL || ring_peek(&p->from_record) != NULL ||
-           epoch_ready(p);
+           ring_peek(&p->from_shadow) != NULL || epoch_ready(p);
 }
 
 static void sleep_until_work(struct pipeline *p, uint64_t now_ns)
@@ -201,7 +202,7 @@ enum pipeline_step pipeline_event_step(struct pipeline *p, uint64_t now_ns)
     if (pipeline_stopped(p, STOP_EVENTS))
         assembler_expire_all(p->assembler);
     epoch_take_offered(p);
-    bool moved = take_back(p, now_ns);
+    bool moved = pipeline_take_back(p, now_ns);
     moved |= assemble(p, now_ns);
     moved |= submit(p, now_ns);
     moved |= decide(p);

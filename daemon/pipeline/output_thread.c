@@ -6,15 +6,32 @@
 #include "output/picture.h"
 #include "pipeline/parts.h"
 
+#include <stdlib.h>
+
 static void give_back(struct pipeline *p, struct ring *ring, struct event *ev)
 {
     ring_push(ring, ev);
     wake_signal(&p->event_wake);
 }
 
+/* The first decision that was made with something else than the ones before: the stream
+ * says what, before it. */
+static void tell_change(struct pipeline *p, const struct run_info *info)
+{
+    size_t bytes = 0;
+    uint8_t *message =
+        run_record_message(&p->run, RUN_RECORD_CHANGE, info, clock_wall_ns(), &bytes);
+    if (message != NULL)
+        publisher_send_record(p->publisher, run_record_topic(RUN_RECORD_CHANGE), message, bytes);
+    free(message);
+    p->shown_epoch = info->epoch;
+}
+
 static void publish(struct pipeline *p, struct event *ev, uint64_t now_ns)
 {
     struct monitor *m = p->monitor;
+    if (ev->info->epoch != p->shown_epoch)
+        tell_change(p, ev->info);
     publisher_send(p->publisher, ev, now_ns, clock_wall_ns());
     uint64_t now = clock_monotonic_ns();
     histogram_record(&m->stage[STAGE_output], now - ev->decided_ns);
@@ -22,13 +39,20 @@ static void publish(struct pipeline *p, struct event *ev, uint64_t now_ns)
     if (ev->decision.fate == EVENT_ACCEPTED)
         picture_take(&m->gallery, ev, ev->info, now, clock_wall_ns());
     bool wanted = p->record && ev->decision.fate == EVENT_ACCEPTED;
-    if (wanted && ring_count(&p->to_record) < p->settings->output.record.queue) {
+    bool record = wanted && ring_count(&p->to_record) < p->settings->output.record.queue;
+    bool shadow = pipeline_shadow_wants(p, ev);
+    counter_add(&m->record_lost, wanted && !record ? 1 : 0);
+    ev->holders = record && shadow ? 2 : 1; /* before anybody else has it */
+    if (shadow) {
+        ring_push(&p->to_shadow, ev);
+        wake_signal(&p->shadow_wake);
+    }
+    if (record) {
         ring_push(&p->to_record, ev);
         wake_signal(&p->record_wake);
-        return;
     }
-    counter_add(&m->record_lost, wanted ? 1 : 0);
-    give_back(p, &p->from_output, ev);
+    if (!record && !shadow)
+        give_back(p, &p->from_output, ev);
 }
 
 enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns)
@@ -55,13 +79,14 @@ enum pipeline_step pipeline_record_step(struct pipeline *p, uint64_t now_ns)
         return STEP_MOVED;
     if (!stopped)
         return STEP_IDLE;
+    struct run_record last;
+    pipeline_end_record(p, &last, clock_wall_ns());
+    recorder_end_run(p->recorder, &last, &p->epoch->info, now_ns);
     recorder_destroy(&p->recorder);
     return STEP_END;
 }
 
-/* Sleeps until `ring` has something or the stop has come to `state`. */
-static void sleep_until(struct pipeline *p, struct wake *w, struct ring *ring,
-                        enum stop_state state)
+void pipeline_sleep(struct pipeline *p, struct wake *w, struct ring *ring, enum stop_state state)
 {
     wake_prepare(w);
     if (ring_peek(ring) == NULL && !pipeline_stopped(p, state))
@@ -78,7 +103,7 @@ void *pipeline_output_thread(void *arg)
     while ((step = pipeline_output_step(p, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;
-        sleep_until(p, &p->output_wake, &p->to_output, STOP_OUTPUT);
+        pipeline_sleep(p, &p->output_wake, &p->to_output, STOP_OUTPUT);
         pipeline_idle(&clock);
     }
     (void)pipeline_busy(&clock);
@@ -93,7 +118,7 @@ void *pipeline_record_thread(void *arg)
     while ((step = pipeline_record_step(p, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;
-        sleep_until(p, &p->record_wake, &p->to_record, STOP_RECORDER);
+        pipeline_sleep(p, &p->record_wake, &p->to_record, STOP_RECORDER);
         pipeline_idle(&clock);
     }
     (void)pipeline_busy(&clock);

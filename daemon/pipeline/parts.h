@@ -15,11 +15,13 @@
 #include "data/monitor.h"
 #include "data/reduced.h"
 #include "engine/engine.h"
+#include "engine/shadow.h"
 #include "imaging/hot_wires.h"
 #include "imaging/reduce.h"
 #include "output/publisher.h"
 #include "output/recorder.h"
 #include "output/run_info.h"
+#include "output/run_record.h"
 #include "pipeline/epoch.h"
 #include "readout/decode.h"
 #include "readout/payload.h"
@@ -33,6 +35,9 @@
 
 /* Reduced fragments of a worker that may wait for the event thread. */
 enum { PIPELINE_REDUCED_PER_WORKER = 32 };
+
+/* Decided events that may wait for the shadow. */
+enum { SHADOW_QUEUE = 8 };
 
 /* How long a thread sleeps when nothing wakes it. */
 #define PIPELINE_IDLE_NS (100 * NS_PER_MS)
@@ -83,6 +88,13 @@ enum pipeline_step {
 /* How far a stop has come; each thread ends when all before it have. */
 enum stop_state { STOP_NOT, STOP_READOUT, STOP_WORKERS, STOP_EVENTS, STOP_OUTPUT, STOP_RECORDER };
 
+/* How the readout ends. It reads on until nothing comes, so that what was sent before the
+ * stop is in the run; then shuts its doors, and reads what waits behind them. */
+enum readout_closing { READOUT_OPEN, READOUT_EMPTYING, READOUT_SHUT };
+
+/* This long without a message, and nothing more comes of what was sent before the stop. */
+#define PIPELINE_SILENCE_NS (20 * NS_PER_MS)
+
 /* Models and what computes them; of one epoch, or of several that differ elsewhere. */
 struct scoring {
     struct engine_settings settings;
@@ -99,9 +111,17 @@ struct epoch {
     struct settings settings;
     struct scoring *scoring;
     struct trigger *trigger;
+    struct shadow *shadow; /* NULL: none; the shadow thread's, with its trigger */
+    struct trigger *shadow_trigger;
     uint64_t events;   /* submitted, not released; event thread */
     _Atomic bool idle; /* not in force, and its last event is released */
 };
+
+/* The epoch that an event was submitted with. */
+static inline struct epoch *epoch_of(const struct event *ev)
+{
+    return (struct epoch *)(uintptr_t)ev->info; /* its first member */
+}
 
 struct pipeline {
     const struct settings *settings; /* those it was made with: keys that do not change */
@@ -113,6 +133,14 @@ struct pipeline {
     _Atomic bool abandon;  /* the stop limit ran out: give up what is left */
     _Atomic bool no_slots; /* the event thread waits for an event slot */
 
+    /* the run: the control thread's, while no thread runs; they read it */
+    void *zmq_context;
+    struct run_record run;
+    struct run_tally run_begin; /* the daemon's account when it began */
+    const char *ended_by;
+    uint64_t limit_ns;       /* of the drain, monotonic */
+    uint32_t joined_workers; /* that have ended */
+
     /* readout */
     pthread_t readout_thread;
     struct wake readout_wake;
@@ -121,7 +149,10 @@ struct pipeline {
     struct sources *sources;
     uint32_t next_worker;
     struct pending pending;
-    bool stood_still;           /* paused, in the last step */
+    bool stood_still; /* paused, in the last step */
+    enum readout_closing closing;
+    uint64_t may_read;          /* messages, while closing */
+    uint64_t silent_since_ns;   /* while closing; 0: a message came in the last step */
     _Atomic bool readout_holds; /* a message that is counted as received and nowhere else */
 
     uint32_t n_workers;
@@ -132,7 +163,7 @@ struct pipeline {
     struct wake event_wake;
     struct assembler *assembler;
     struct absence *absence;
-    struct hot_wires *hot; /* NULL: nobody looks for hot wires */
+    struct hot_wires *hot;           /* NULL: nobody looks for hot wires */
     struct assembler_counts counted; /* of the assembler's, in the monitor already */
     uint64_t next_check_ns;
     uint32_t decided; /* slots whose event has its fate and is with output or recorder */
@@ -155,13 +186,16 @@ struct pipeline {
     uint8_t counted_model[SETTINGS_MAX_MODELS][SHA256_BYTES];
 
     /* output and recorder */
-    pthread_t output_thread, record_thread;
-    struct wake output_wake, record_wake;
+    pthread_t output_thread, record_thread, shadow_thread;
+    struct wake output_wake, record_wake, shadow_wake;
     struct publisher *publisher;
+    uint32_t shown_epoch; /* that a run record told of last; output thread */
     struct recorder *recorder;
     struct ring to_output;   /* event -> output */
     struct ring to_record;   /* output -> recorder */
+    struct ring to_shadow;   /* output -> shadow */
     struct ring from_output; /* output -> event: done */
+    struct ring from_shadow; /* shadow -> event: done */
     struct ring from_record; /* recorder -> event: done */
 };
 
@@ -171,6 +205,7 @@ void *pipeline_worker_thread(void *worker);
 void *pipeline_event_thread(void *pipeline);
 void *pipeline_output_thread(void *pipeline);
 void *pipeline_record_thread(void *pipeline);
+void *pipeline_shadow_thread(void *pipeline);
 
 /* One message, job, round, decision or recorded event. `now_ns` is monotonic. */
 enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns);
@@ -178,6 +213,13 @@ enum pipeline_step pipeline_worker_step(struct worker *w, uint64_t now_ns);
 enum pipeline_step pipeline_event_step(struct pipeline *p, uint64_t now_ns);
 enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns);
 enum pipeline_step pipeline_record_step(struct pipeline *p, uint64_t now_ns);
+enum pipeline_step pipeline_shadow_step(struct pipeline *p);
+
+/* Sleeps until `ring` has something or the stop has come to `state`. */
+void pipeline_sleep(struct pipeline *p, struct wake *w, struct ring *ring, enum stop_state state);
+
+/* Whether a candidate looks at this event; counts it if it should, but has no time. */
+bool pipeline_shadow_wants(struct pipeline *p, const struct event *ev);
 
 /* epoch.c, while the pipeline is made and ended: the first epoch; all that are left. */
 bool epoch_first(struct pipeline *p, const struct model_set *models, struct error *err);
@@ -196,9 +238,6 @@ void epoch_release(struct pipeline *p, struct event *ev);
 bool epoch_ready(const struct pipeline *p);
 bool epoch_nothing_in_flight(const struct pipeline *p);
 uint64_t epoch_next_ns(const struct pipeline *p, uint64_t now_ns);
-
-/* Whether `wanted` takes what `now` takes, as a change needs it; else `err` says both. */
-bool epoch_same_input(const struct model *now, const struct model *wanted, struct error *err);
 
 /* Counts what became of a fragment. Release: who sees its end sees that it was received. */
 static inline void pipeline_fragment_fate(struct pipeline *p, uint32_t source,
@@ -243,6 +282,13 @@ static inline bool pipeline_stopped(const struct pipeline *p, enum stop_state st
 {
     return atomic_load_explicit(&p->stop, memory_order_acquire) >= (int)state;
 }
+
+/* What the run's end says, as far as it has come. */
+void pipeline_end_record(const struct pipeline *p, struct run_record *r, uint64_t wall_ns);
+
+/* Events that output and recorder are done with give their slots back. True: there were
+ * some. The event thread, or whoever is left when it has ended. */
+bool pipeline_take_back(struct pipeline *p, uint64_t now_ns);
 
 /* Closes what a fragment kept for the recorder. */
 void pipeline_kept_close(struct kept *k);

@@ -1,6 +1,5 @@
-/* Made in the order in which data flows, ended in the same order: a thread is told
- * to stop only when the one before it has ended, so that nothing can come after it
- * looked for the last time.
+/* What lasts as long as a configuration: memory, stages, the sockets of the output. Made in
+ * the order in which data flows. What a run has of its own is in threads.c.
  */
 #include "pipeline/pipeline.h"
 
@@ -129,8 +128,12 @@ static bool create_slots(struct pipeline *p, uint64_t *memory_bytes, struct erro
 static bool create_output(struct pipeline *p, void *zmq_context, struct error *err)
 {
     uint32_t slots = p->settings->readout.event_slots;
-    if (!ring_init(&p->to_output, slots) || !ring_init(&p->from_output, slots) ||
-        !ring_init(&p->to_record, slots) || !ring_init(&p->from_record, slots))
+    struct ring *rings[] = {&p->to_output,   &p->from_output, &p->to_record,
+                            &p->from_record, &p->to_shadow,   &p->from_shadow};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++)
+        ok = ok && ring_init(rings[i], slots);
+    if (!ok)
         return error_set(err, ERROR_SYSTEM, "no memory for queues");
     const struct run_info *info = &p->epoch->info;
     p->publisher = publisher_create(&p->settings->output, info, zmq_context, p->monitor, err);
@@ -143,7 +146,8 @@ static bool create_output(struct pipeline *p, void *zmq_context, struct error *e
 
 static bool create_wakes(struct pipeline *p, struct error *err)
 {
-    struct wake *wakes[] = {&p->readout_wake, &p->event_wake, &p->output_wake, &p->record_wake};
+    struct wake *wakes[] = {&p->readout_wake, &p->event_wake, &p->output_wake, &p->record_wake,
+                            &p->shadow_wake};
     bool ok = true;
     for (size_t i = 0; i < sizeof wakes / sizeof wakes[0]; i++)
         ok = wake_init(wakes[i]) && ok;
@@ -165,12 +169,13 @@ struct pipeline *pipeline_create(const struct settings *settings, const struct g
     p->monitor = monitor;
     p->record = settings->output.record.directory[0] != '\0';
     p->keep_samples = p->record && (settings->output.record.contents & RECORD_SAMPLES) != 0;
-    monitor->started_ns = clock_monotonic_ns();
+    p->zmq_context = zmq_context;
+    if (monitor->started_ns == 0)
+        monitor->started_ns = clock_monotonic_ns();
     bool ok = create_wakes(p, err) && (p->decoder = decoder_create(err)) != NULL &&
               (p->sources = sources_create(monitor, err)) != NULL &&
               create_workers(p, &p->fixed_bytes, err) && create_slots(p, &p->fixed_bytes, err) &&
-              epoch_first(p, models, err) && create_output(p, zmq_context, err) &&
-              (p->socket = readout_socket_create(zmq_context, &settings->readout, err)) != NULL;
+              epoch_first(p, models, err) && create_output(p, zmq_context, err);
     if (!ok) {
         pipeline_destroy(&p);
         return NULL;
@@ -188,10 +193,14 @@ void pipeline_destroy(struct pipeline **handle)
     recorder_destroy(&p->recorder);
     epoch_free_all(p);
     publisher_destroy(&p->publisher, 1000);
-    struct ring *rings[] = {&p->to_output, &p->from_output, &p->to_record, &p->from_record};
+    struct ring *rings[] = {&p->to_output,   &p->from_output, &p->to_record,
+                            &p->from_record, &p->to_shadow,   &p->from_shadow};
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
         struct event *ev;
         while (rings[i]->slot != NULL && (ev = ring_pop(rings[i])) != NULL) {
+            /* One that stands in two of them is closed once. */
+            if (rings[i] != &p->to_output && --ev->holders > 0)
+                continue;
             for (uint32_t k = 0; k < ev->n_kept; k++)
                 pipeline_kept_close(ev->kept[k].message);
         }
@@ -209,103 +218,7 @@ void pipeline_destroy(struct pipeline **handle)
     wake_fini(&p->event_wake);
     wake_fini(&p->output_wake);
     wake_fini(&p->record_wake);
+    wake_fini(&p->shadow_wake);
     free(p);
     *handle = NULL;
-}
-
-/* --- threads ------------------------------------------------------------- */
-
-static bool start(pthread_t *thread, const char *name, void *(*body)(void *), void *arg,
-                  struct error *err)
-{
-    int failed = pthread_create(thread, NULL, body, arg);
-    if (failed != 0)
-        return error_set(err, ERROR_SYSTEM, "cannot start thread %s: %s", name, strerror(failed));
-    (void)pthread_setname_np(*thread, name);
-    return true;
-}
-
-/* If a thread cannot be started the process ends with the error; those that run
- * already are ended by it. */
-bool pipeline_start(struct pipeline *p, struct error *err)
-{
-    for (uint32_t i = 0; i < MONITOR_THREAD_COUNT; i++)
-        atomic_store(&p->monitor->thread[i].threads, i == THREAD_workers ? p->n_workers : 1);
-    monitor_time_begin(p->monitor, clock_monotonic_ns());
-    if (p->record && !start(&p->record_thread, "record", pipeline_record_thread, p, err))
-        return false;
-    if (!start(&p->output_thread, "output", pipeline_output_thread, p, err) ||
-        !start(&p->event_thread, "event", pipeline_event_thread, p, err))
-        return false;
-    for (uint32_t i = 0; i < p->n_workers; i++) {
-        if (!start(&p->worker[i].thread, "worker", pipeline_worker_thread, &p->worker[i], err))
-            return false;
-    }
-    if (!start(&p->readout_thread, "readout", pipeline_readout_thread, p, err))
-        return false;
-    atomic_store(&p->monitor->ready, true);
-    p->running = true;
-    return true;
-}
-
-static struct timespec monotonic_in(uint64_t ns)
-{
-    uint64_t at = clock_monotonic_ns() + ns;
-    return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
-}
-
-/* Waits for a thread that was told to end. When the limit is over it is told to
- * give up what is left and gets one more second. */
-static bool join(struct pipeline *p, pthread_t thread, uint64_t deadline_ns, const char *name)
-{
-    uint64_t now = clock_monotonic_ns();
-    struct timespec until = monotonic_in(deadline_ns > now ? deadline_ns - now : 0);
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-        return true;
-    atomic_store(&p->abandon, true);
-    until = monotonic_in(NS_PER_S);
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-        return true;
-    log_error("thread %s does not end within the stop limit", name);
-    return false;
-}
-
-/* Called once the readout has ended: time is the drain's now. */
-static void tell(struct pipeline *p, enum stop_state state, struct wake *w)
-{
-    if (state > STOP_READOUT)
-        monitor_time_charge(p->monitor, TIME_draining, clock_monotonic_ns());
-    atomic_store_explicit(&p->stop, (int)state, memory_order_release);
-    if (w != NULL)
-        wake_force(w);
-}
-
-bool pipeline_stop(struct pipeline *p, uint64_t limit_ns)
-{
-    uint64_t deadline = clock_monotonic_ns() + limit_ns;
-    atomic_store(&p->monitor->stopping, true);
-    atomic_store(&p->monitor->ready, false);
-    tell(p, STOP_READOUT, &p->readout_wake);
-    if (!join(p, p->readout_thread, deadline, "readout"))
-        return false;
-    tell(p, STOP_WORKERS, NULL);
-    for (uint32_t i = 0; i < p->n_workers; i++)
-        wake_force(&p->worker[i].wake);
-    for (uint32_t i = 0; i < p->n_workers; i++) {
-        if (!join(p, p->worker[i].thread, deadline, "worker"))
-            return false;
-    }
-    tell(p, STOP_EVENTS, &p->event_wake);
-    if (!join(p, p->event_thread, deadline, "event"))
-        return false;
-    tell(p, STOP_OUTPUT, &p->output_wake);
-    if (!join(p, p->output_thread, deadline, "output"))
-        return false;
-    tell(p, STOP_RECORDER, &p->record_wake);
-    if (p->record && !join(p, p->record_thread, deadline, "record"))
-        return false;
-    uint64_t now = clock_monotonic_ns();
-    monitor_time_charge(p->monitor, TIME_draining, now);
-    pipeline_check_books(p, now, true);
-    return true;
 }

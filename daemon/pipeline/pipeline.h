@@ -26,6 +26,7 @@
 
 #include "base/error.h"
 #include "data/monitor.h"
+#include "data/run_command.h"
 #include "data/settings.h"
 #include "model/model_set.h"
 #include "output/run_info.h"
@@ -34,7 +35,7 @@
 
 struct pipeline;
 
-/* Takes all memory, opens all sockets. Everything given is borrowed and must
+/* Takes all memory, opens the sockets of the output. Everything given is borrowed and must
  * outlive the pipeline; `monitor` is zeroed memory. NULL: `err` says why. */
 struct pipeline *pipeline_create(const struct settings *settings, const struct geometry *g,
                                  const struct model_set *models, void *zmq_context,
@@ -44,14 +45,36 @@ struct pipeline *pipeline_create(const struct settings *settings, const struct g
  * (pipeline/epoch.h); a thread that is not theirs looks at a board. */
 const struct run_info *pipeline_run_info(const struct pipeline *p);
 
-/* Starts the threads; the readout takes fragments when it returns. */
-bool pipeline_start(struct pipeline *p, struct error *err);
+/* Begins a run: opens the readout's socket, publishes the run's begin, starts the threads;
+ * the readout takes fragments when it returns. UNCHANGED: an endpoint or the recorder's
+ * directory, and there is no run. BROKEN: a thread could not be started, others run: the
+ * process has to end. */
+enum run_result pipeline_start(struct pipeline *p, const struct run_begin *run, struct error *err);
 
-/* Stops taking, finishes what is in flight within `limit_ns`, publishes and flushes
- * it, ends the threads. What cannot be finished gets its fate (stop). False: a
- * thread is stuck (a disk that does not answer) and was left behind; the caller
- * must end the process without pipeline_destroy. */
+/* While paused nothing is read: PULL pushes back to the sources, SUB loses at the
+ * publisher when its queue is full. */
+void pipeline_pause(struct pipeline *p, bool paused);
+
+/* Ends a run, in two steps. The first one only tells the readout; then pipeline_drain is
+ * called every few milliseconds, which never waits, until it is DONE: everything taken in
+ * is decided, published and flushed, the run's end is published, the readout's socket is
+ * closed, and another run may begin. After `limit_ns` what is left is given up, counted as
+ * such, and named in the run's end. STUCK: a thread does not end (a disk that does not
+ * answer) and was left behind; the process has to end without pipeline_destroy. */
+void pipeline_stop_begin(struct pipeline *p, const char *ended_by, uint64_t now_ns,
+                         uint64_t limit_ns);
+enum run_drain pipeline_drain(struct pipeline *p, uint64_t now_ns, uint64_t wall_ns);
+
+/* The thread that the drain waits for. */
+const char *pipeline_waits_for(const struct pipeline *p);
+
+/* Both, waiting for the end. False: STUCK. */
 bool pipeline_stop(struct pipeline *p, uint64_t limit_ns);
+
+/* The parts of pipeline_start and pipeline_drain that have no threads, for who makes the
+ * threads' steps himself (pipeline/parts.h). */
+bool pipeline_begin(struct pipeline *p, const struct run_begin *run, struct error *err);
+void pipeline_finish(struct pipeline *p, uint64_t now_ns, uint64_t wall_ns);
 
 void pipeline_destroy(struct pipeline **p);
 

@@ -69,7 +69,7 @@ static bool dispatch_pending(struct pipeline *p)
     struct job *job = free_job(p, &worker);
     if (job != NULL) {
         hand_over(worker, job, &pending->message, &pending->fragment);
-    } else if (pipeline_stopped(p, STOP_READOUT)) {
+    } else if (atomic_load(&p->abandon)) {
         pipeline_fragment_fate(p, pending->fragment.source, FRAGMENT_STOPPED);
         message_close(&pending->message);
     } else {
@@ -134,17 +134,49 @@ static enum pipeline_step take_message(struct pipeline *p, uint64_t now_ns)
     return STEP_END;
 }
 
+/* The run ends: reads what was sent before, and then no more. */
+static enum pipeline_step take_the_rest(struct pipeline *p, uint64_t now_ns)
+{
+    if (p->closing == READOUT_OPEN) {
+        uint32_t waiting = p->settings->readout.high_water_mark;
+        p->closing = READOUT_EMPTYING;
+        p->may_read = waiting > 0 ? waiting : UINT64_MAX;
+        p->silent_since_ns = 0;
+    }
+    bool silent = p->silent_since_ns != 0 && now_ns - p->silent_since_ns >= PIPELINE_SILENCE_NS;
+    if (p->closing == READOUT_EMPTYING && (p->may_read == 0 || silent)) {
+        p->closing = READOUT_SHUT;
+        p->may_read = readout_socket_shut(p->socket);
+    }
+    if (p->may_read == 0 || atomic_load(&p->abandon))
+        return STEP_END;
+    enum pipeline_step step = take_message(p, now_ns);
+    if (step == STEP_IDLE && p->closing == READOUT_SHUT)
+        return STEP_END;
+    if (step == STEP_MOVED) {
+        p->may_read--;
+        p->silent_since_ns = 0;
+    } else if (p->silent_since_ns == 0) {
+        p->silent_since_ns = now_ns;
+    }
+    return step;
+}
+
 enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns)
 {
     charge(p, now_ns);
-    enum pipeline_step step = STEP_END;
+    bool stopped = pipeline_stopped(p, STOP_READOUT);
+    enum pipeline_step step;
     p->stood_still = false;
     if (p->pending.waits) {
         step = dispatch_pending(p) ? STEP_MOVED : STEP_IDLE;
-    } else if (!pipeline_stopped(p, STOP_READOUT)) {
-        p->stood_still = atomic_load_explicit(&p->monitor->paused, memory_order_relaxed);
+    } else {
+        p->stood_still =
+            !stopped && atomic_load_explicit(&p->monitor->paused, memory_order_relaxed);
         atomic_store_explicit(&p->readout_holds, true, memory_order_relaxed);
-        step = p->stood_still ? STEP_IDLE : take_message(p, now_ns);
+        step = stopped          ? take_the_rest(p, now_ns)
+               : p->stood_still ? STEP_IDLE
+                                : take_message(p, now_ns);
     }
     atomic_store_explicit(&p->readout_holds, p->pending.waits, memory_order_release);
     return step;
@@ -157,7 +189,7 @@ static void sleep_until_room(struct pipeline *p)
     wake_prepare(&p->readout_wake);
     for (uint32_t i = 0; i < p->n_workers; i++)
         room = room || ring_peek(&p->worker[i].free_jobs) != NULL;
-    if (room || pipeline_stopped(p, STOP_READOUT))
+    if (room || atomic_load(&p->abandon))
         wake_cancel(&p->readout_wake);
     else
         wake_sleep(&p->readout_wake, PIPELINE_IDLE_NS);
@@ -178,8 +210,8 @@ void *pipeline_readout_thread(void *arg)
             wake_sleep(&p->readout_wake, PIPELINE_IDLE_NS);
         } else {
             /* pipeline_stop writes the wake's descriptor. */
-            readout_socket_wait(p->socket, p->readout_wake.fd,
-                                (long)(PIPELINE_IDLE_NS / NS_PER_MS));
+            uint64_t most = p->closing == READOUT_OPEN ? PIPELINE_IDLE_NS : PIPELINE_SILENCE_NS / 4;
+            readout_socket_wait(p->socket, p->readout_wake.fd, (long)(most / NS_PER_MS));
             wake_clear(&p->readout_wake);
         }
         pipeline_idle(&clock);

@@ -190,6 +190,12 @@ static bool load(struct whole *w, const char *endpoint, const char *model, uint3
            model_set_load(&w->models, &w->geometry, &w->settings, err);
 }
 
+static bool start_run(struct pipeline *p, struct error *err)
+{
+    struct run_begin run = {1, "bench", clock_monotonic_ns(), clock_wall_ns()};
+    return pipeline_start(p, &run, err) == RUN_RESULT_DONE;
+}
+
 struct whole *whole_start(const char *endpoint, const char *model, uint32_t workers)
 {
     struct error err = {0};
@@ -210,7 +216,7 @@ struct whole *whole_start(const char *endpoint, const char *model, uint32_t work
     if (zmq_bind(w->decisions, decisions) == 0)
         w->pipeline =
             pipeline_create(&w->settings, &w->geometry, &w->models, w->context, &w->monitor, &err);
-    if (w->pipeline == NULL || !pipeline_start(w->pipeline, &err)) {
+    if (w->pipeline == NULL || !start_run(w->pipeline, &err)) {
         (void)fprintf(stderr, "%s\n", err.text);
         whole_stop(&w);
     }

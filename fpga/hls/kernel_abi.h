@@ -26,12 +26,9 @@
  *
  *     0x00 control   0x10 windows (64 bits)   0x1c results (64 bits)   0x28 n_windows   0x30 tag
  *
- * A KERNEL THAT LOADS ITS NETWORK (fpga/rtl) serves many models: its info names none (an empty
- * model_sha256), n_slots is the most that it was built for, and the sizes of windows and results
- * are 0: those of the image that it is given. Its further registers:
- *
- *     0x38 image (64 bits)   0x44 bytes of the image, 0: the loaded one stays   0x48 its name: it
- *     is loaded if the loaded one has another   0x4c error code of the last launch (read only)
+ * A kernel that loads its network (rtl/kernel_circuit.h) serves many models: its info names none
+ * (an empty model_sha256), n_slots is the most that it was built for, and the sizes of windows
+ * and results are 0: those of the image that it is given.
  */
 #ifndef SPARSED_HLS_KERNEL_ABI_H
 #define SPARSED_HLS_KERNEL_ABI_H
@@ -75,28 +72,6 @@ typedef void kernel_see(void *user, uint32_t layer, const int64_t *value, uint64
 /* kernel_run that shows every layer of every window, in order. */
 void kernel_trace(const void *windows, void *results, uint32_t n_windows, uint32_t tag,
                   kernel_see *see, void *user);
-
-/* ---- a circuit: in place of kernel_run and kernel_trace, a kernel with registers ---- */
-
-struct kernel_circuit;
-
-/* What a kernel that loads its network was built with, which an image must be made for. */
-struct kernel_build {
-    uint32_t slots, at_once, filters; /* N, S, F of fpga/rtl/sparse_kernel.sv */
-};
-const struct kernel_build *kernel_build(void);
-
-/* Where the `bytes` at an address of the card's memory lie; NULL: nowhere. */
-typedef uint8_t *kernel_memory(void *user, uint64_t address, uint64_t bytes);
-
-/* One compute unit after a reset, the caller's to destroy. One thread at a time. */
-struct kernel_circuit *kernel_circuit_create(kernel_memory *memory, void *user);
-void kernel_circuit_destroy(struct kernel_circuit *c);
-
-/* Its AXI4-Lite port. Time goes on only here: a read of control lets the clock run until the
- * launch ends, a good while at most. */
-void kernel_circuit_write(struct kernel_circuit *c, uint32_t offset, uint32_t word);
-uint32_t kernel_circuit_read(struct kernel_circuit *c, uint32_t offset);
 
 #ifdef __cplusplus
 }

@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "hls/kernel_abi.h"
 #include "memory.h"
+#include "rtl/kernel_circuit.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -65,7 +65,7 @@ class KernelInfo(ctypes.Structure):
 
 
 class KernelBuild(ctypes.Structure):
-    """struct kernel_build of fpga/hls/kernel_abi.h."""
+    """struct kernel_build of fpga/rtl/kernel_circuit.h."""
     _fields_ = [(name, ctypes.c_uint32) for name in ("slots", "at_once", "filters")]
 
 

@@ -15,7 +15,7 @@ static const struct {
     {"engine", bench_windows},    {"active", bench_active},   {"chains", bench_chains},
     {"peers", bench_peers},       {"offload", bench_offload}, {"imaging", bench_imaging},
     {"pipeline", bench_pipeline}, {"latency", bench_latency}, {"workers", bench_workers},
-    {"memory", bench_memory},
+    {"memory", bench_memory},     {"fpga", bench_fpga},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -44,6 +44,9 @@ static const struct argp_option options[] = {
      "peers: an interpreter with tests/bench/requirements.txt (default: "
      "build/bench-peer/bin/python of the sources)",
      0},
+    {"rtl", 't', "FILE", 0, "fpga: libkernel_rtl.so (default: this build's, target kernel_rtl)", 0},
+    {"resources", 'R', "FILE", 0,
+     "fpga: what fpga/rtl/measure.py --json said of kernels, a line each", 0},
     {"seconds", 's', "S", 0, "memory: how long it is watched: 2 .. 86400, default 20", 0},
     {"json", 'j', NULL, 0, "one JSON object a line instead of tables", 0},
     {0}};
@@ -65,6 +68,7 @@ static const char doc[] =
     "  latency   from an event's last fragment to its decision, whole MicroBooNE events\n"
     "  workers   the whole daemon over inproc, two workers against one\n"
     "  memory    the whole daemon at full rate: does its memory grow?\n"
+    "  fpga      the kernel in SystemVerilog: cycles, and resources if they were counted\n"
     "  all       all of these, and what a whole MicroBooNE needs\n\n"
     "The last table is the goals: what was measured, against what, and whether it is enough. "
     "A ratio is the peer's time over ours: 1 is as fast. Where it spreads too much from "
@@ -107,6 +111,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'p':
         a->options.python = arg;
+        return 0;
+    case 't':
+        a->options.rtl = arg;
+        return 0;
+    case 'R':
+        a->options.resources = arg;
         return 0;
     case 's':
         a->options.soak_s = number("seconds", arg, 2, 86400, state);
@@ -159,6 +169,7 @@ int main(int argc, char **argv)
                                       .soak_s = 20,
                                       .models = BENCH_SOURCE "/config/models",
                                       .python = BENCH_SOURCE "/build/bench-peer/bin/python",
+                                      .rtl = BENCH_RTL,
                                       .goals = goals_create()}};
     argp_err_exit_status = 2;
     static const struct argp argp = {options, parse, "COMMAND", doc, NULL, NULL, NULL};

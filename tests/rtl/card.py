@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Launch(ctypes.Structure):
-    """struct kernel_rtl_launch of fpga/rtl/sim/kernel_rtl.cpp."""
+    """struct kernel_rtl_launch of fpga/rtl/sim/kernel_rtl.h."""
 
     _fields_ = [
         ("image", ctypes.c_char_p), ("image_bytes", ctypes.c_uint64),

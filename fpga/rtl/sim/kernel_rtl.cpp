@@ -1,10 +1,11 @@
-// kernel_rtl: the kernel in SystemVerilog, translated by Verilator, behind hls/kernel_abi.h: a
-// circuit with registers, whose networks are images of sparse-rtl in the card's memory.
-//
-// Beyond the interface of every kernel, for tests and measurements:
-//     kernel_rtl_run     one launch, with what a test wants to know and to disturb
+// kernel_rtl: the kernel in SystemVerilog, translated by Verilator, behind kernel_circuit.h: its
+// registers are the circuit's own, and networks are images of sparse-rtl in the card's memory.
+// Tests and measurements have kernel_rtl.h too.
+#include "kernel_rtl.h"
+
 #include "card.h"
 #include "hls/kernel_abi.h"
+#include "rtl/kernel_circuit.h"
 
 #include <string.h>
 
@@ -119,23 +120,6 @@ void kernel_rtl_destroy(void *card)
     delete static_cast<TestCard *>(card);
 }
 
-// What a launch is given, and what it tells.
-struct kernel_rtl_launch {
-    const uint8_t *image; // NULL: the one that is loaded stays
-    uint64_t image_bytes; // as the kernel is told; the memory has as many
-    const uint8_t *windows;
-    uint64_t windows_bytes;
-    uint8_t *results;
-    uint64_t results_bytes;
-    uint32_t n_windows, tag;
-    uint32_t beats, words; // of a window and a result, for the timing; 0: none
-    uint32_t latency, stall_percent;
-    uint32_t error, cycles;           // out: registers
-    uint64_t *last_beat, *last_score; // out: [n_windows] or NULL
-    uint64_t misalign;                // added to the address of the windows
-};
-
-// False: the kernel hung.
 bool kernel_rtl_run(void *p, struct kernel_rtl_launch *l)
 {
     TestCard &test = *static_cast<TestCard *>(p);

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "data/monitor.h"
 #include "model/model_set.h"
+#include "pipeline/epoch.h"
 #include "pipeline/pipeline.h"
 #include "service/guard.h"
 #include "service/service.h"
@@ -169,7 +170,10 @@ static int run(struct settings *settings, const struct geometry *g,
         return fail(&err);
     }
     const struct run_info *info = pipeline_run_info(p);
-    struct service *service = service_start(&settings->service, monitor, info, context, &err);
+    struct run_info_board board;
+    run_info_board_init(&board, info);
+    pipeline_show(p, &board);
+    struct service *service = service_start(&settings->service, monitor, &board, context, &err);
     if (service == NULL) {
         pipeline_destroy(&p);
         guard_stop(&guard);

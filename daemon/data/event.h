@@ -86,6 +86,7 @@ struct event {
     bool scored_by_cpu, scored_by_card; /* windows without pixels count for neither */
 
     struct decision decision;
+    uint32_t holders; /* after output: recorder and shadow that are not done with it */
     void *slot;   /* the assembler's */
     void *memory; /* the engine's */
 };

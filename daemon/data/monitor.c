@@ -88,6 +88,20 @@ const char *monitor_invariant_help(enum monitor_invariant invariant)
     return invariants[invariant].help;
 }
 
+const double monitor_shadow_edge[MONITOR_SHADOW_EDGES] = {0,    0.0001, 0.001, 0.003, 0.01,
+                                                          0.03, 0.1,    0.3,   0.6,   1};
+
+static const char *const shadow_verdicts[] = {
+#define X(name, help) #name,
+    MONITOR_SHADOW_VERDICTS(X)
+#undef X
+};
+
+const char *monitor_shadow_verdict_name(enum monitor_shadow_verdict verdict)
+{
+    return shadow_verdicts[verdict];
+}
+
 const char *monitor_fpga_state_name(enum fpga_state state)
 {
     return fpga_states[state];

@@ -84,7 +84,8 @@ enum monitor_dead_cause {
     X(workers, "reduce fragments; all of them together")                                           \
     X(event, "assembles, scores, decides")                                                         \
     X(output, "publishes decisions")                                                               \
-    X(record, "writes accepted events")
+    X(record, "writes accepted events")                                                            \
+    X(shadow, "scores with the candidate what is decided already")
 
 enum monitor_thread {
 #define X(name, help) THREAD_##name,
@@ -151,6 +152,25 @@ enum fpga_down { MONITOR_FPGA_DOWNS(X) MONITOR_FPGA_DOWN_COUNT };
 enum fpga_fallback { MONITOR_FPGA_FALLBACKS(X) MONITOR_FPGA_FALLBACK_COUNT };
 #undef X
 
+/* Whether a candidate's rules fire where those of the model in force do, prescaled away or
+ * not: X(name, help) */
+#define MONITOR_SHADOW_VERDICTS(X)                                                                 \
+    X(both, "the same rules fire")                                                                 \
+    X(neither, "no rule fires")                                                                    \
+    X(current_only, "only with the model in force")                                                \
+    X(candidate_only, "only with the candidate")                                                   \
+    X(other_rules, "with both, but other rules")
+
+#define X(name, help) SHADOW_##name,
+enum monitor_shadow_verdict { MONITOR_SHADOW_VERDICTS(X) MONITOR_SHADOW_VERDICT_COUNT };
+#undef X
+
+/* Upper edges of what a window's score differs by: [0] is "not at all". */
+enum { MONITOR_SHADOW_EDGES = 10 };
+extern const double monitor_shadow_edge[MONITOR_SHADOW_EDGES];
+
+const char *monitor_shadow_verdict_name(enum monitor_shadow_verdict verdict);
+
 enum { MONITOR_MAX_CARDS = 16 };
 
 /* One kernel on one card. */
@@ -211,6 +231,11 @@ struct monitor {
 
     /* doors: who was not let in, by door and cause; counted by the guard */
     counter door_refused[DOOR_COUNT][DOOR_REFUSAL_COUNT];
+
+    /* the candidate */
+    counter shadow_verdict[MONITOR_SHADOW_VERDICT_COUNT]; /* events */
+    counter shadow_skipped;                               /* events it had no time for */
+    counter shadow_difference[MONITOR_SHADOW_EDGES + 1];  /* windows; the last: above all edges */
 
     /* output */
     counter decisions_published; /* a socket took it */

@@ -223,3 +223,43 @@ void model_set_fini(struct model_set *set)
         model_destroy(&set->entry[i].model);
     *set = (struct model_set){0};
 }
+
+/* ---- one in the place of another ---- */
+
+/* What a plane is reduced to, and what windows are cut to: X(field, format) */
+#define FIXED_WHILE_RUNNING(X)                                                                     \
+    SHARED_BY_PLANE(X)                                                                             \
+    X(window_time_bins, "%u")                                                                      \
+    X(window_wires, "%u")                                                                          \
+    X(image_height, "%u")                                                                          \
+    X(image_width, "%u")
+
+static const char *takes(const struct model *m)
+{
+    return m->has_preprocessing ? "wires" : "ready-made images";
+}
+
+bool model_set_interchangeable(const struct model *now, const struct model *wanted,
+                               struct error *err)
+{
+    if (now->has_preprocessing != wanted->has_preprocessing)
+        return error_set(err, ERROR_CONFIG,
+                         "%s: takes %s, but model %s takes %s; that needs a new start",
+                         wanted->path, takes(wanted), now->name, takes(now));
+#define X(field, format)                                                                           \
+    if (now->has_preprocessing && now->pre.field != wanted->pre.field)                             \
+        return error_set(err, ERROR_CONFIG,                                                        \
+                         "%s: has " #field " = " format ", but model %s has " format               \
+                         "; that needs a new start",                                               \
+                         wanted->path, wanted->pre.field, now->name, now->pre.field);
+    FIXED_WHILE_RUNNING(X)
+#undef X
+    if (now->height != wanted->height || now->width != wanted->width ||
+        now->channels != wanted->channels)
+        return error_set(err, ERROR_CONFIG,
+                         "%s: takes images of %ux%ux%u, but model %s takes %ux%ux%u; that needs a "
+                         "new start",
+                         wanted->path, wanted->height, wanted->width, wanted->channels, now->name,
+                         now->height, now->width, now->channels);
+    return true;
+}

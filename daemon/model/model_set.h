@@ -26,4 +26,10 @@ bool model_set_load(struct model_set *set, struct geometry *g, const struct sett
                     struct error *err);
 void model_set_fini(struct model_set *set);
 
+/* Whether `wanted` takes what `now` takes: the same samples, reduced and cut in the same
+ * way, so that it can come to its place while fragments flow. Else `err` (CONFIG) names
+ * what differs and both values. */
+bool model_set_interchangeable(const struct model *now, const struct model *wanted,
+                               struct error *err);
+
 #endif

@@ -62,45 +62,6 @@ static struct scoring *make_scoring(struct pipeline *p, const struct engine_sett
     return s;
 }
 
-/* What a plane is reduced to, and what windows are cut to, is the pipeline's and stays.
- * X(field, format) */
-#define FIXED_PREPROCESSING(X)                                                                     \
-    X(time_rebin, "%u")                                                                            \
-    X(bin_floor, "%g")                                                                             \
-    X(bin_clip, "%g")                                                                              \
-    X(window_time_bins, "%u")                                                                      \
-    X(window_wires, "%u")                                                                          \
-    X(pool_time, "%u")                                                                             \
-    X(pool_wires, "%u")                                                                            \
-    X(pixel_threshold, "%g")                                                                       \
-    X(image_height, "%u")                                                                          \
-    X(image_width, "%u")                                                                           \
-    X(pixel_scale, "%g")
-
-bool epoch_same_input(const struct model *now, const struct model *wanted, struct error *err)
-{
-    if (now->has_preprocessing != wanted->has_preprocessing)
-        return error_set(err, ERROR_CONFIG, "%s: takes %s, but model %s takes %s", wanted->path,
-                         wanted->has_preprocessing ? "wires" : "ready-made images", now->name,
-                         now->has_preprocessing ? "wires" : "ready-made images");
-#define X(field, format)                                                                           \
-    if (now->has_preprocessing && now->pre.field != wanted->pre.field)                             \
-        return error_set(err, ERROR_CONFIG,                                                        \
-                         "%s: has " #field " = " format ", but model %s has " format               \
-                         "; that needs a new start",                                               \
-                         wanted->path, wanted->pre.field, now->name, now->pre.field);
-    FIXED_PREPROCESSING(X)
-#undef X
-    if (now->height != wanted->height || now->width != wanted->width ||
-        now->channels != wanted->channels)
-        return error_set(err, ERROR_CONFIG,
-                         "%s: takes images of %ux%ux%u, but model %s takes %ux%ux%u; that needs a "
-                         "new start",
-                         wanted->path, wanted->height, wanted->width, wanted->channels, now->name,
-                         now->height, now->width, now->channels);
-    return true;
-}
-
 static bool same_models(const struct model_set *a, const struct model_set *b)
 {
     bool same = a->n_models == b->n_models;
@@ -122,7 +83,7 @@ static bool load_models(const struct scoring *now, const struct settings *wanted
                           "engine.model: %u models, but %u are in force; that needs a new start",
                           set->n_models, now->models->n_models);
     for (uint32_t i = 0; good && i < set->n_models; i++)
-        good = epoch_same_input(now->models->entry[i].model, set->entry[i].model, err);
+        good = model_set_interchangeable(now->models->entry[i].model, set->entry[i].model, err);
     if (!good)
         model_set_fini(set);
     return good;
@@ -154,10 +115,28 @@ static void destroy_epoch(struct pipeline *p, struct epoch **handle)
         return;
     if (p->publisher != NULL)
         publisher_remove(p->publisher, &e->info);
+    trigger_destroy(&e->shadow_trigger);
+    shadow_destroy(&e->shadow);
     trigger_destroy(&e->trigger);
     drop_scoring(&e->scoring);
     free(e);
     *handle = NULL;
+}
+
+/* The candidate's trigger has no limit of the accept rate: what is compared is whether the
+ * rules fire. */
+static bool make_shadow(struct pipeline *p, struct epoch *e, struct error *err)
+{
+    if (e->settings.shadow.file[0] == '\0')
+        return true;
+    e->shadow =
+        shadow_create(&e->settings.shadow, &e->settings.engine, p->g, e->scoring->models, err);
+    if (e->shadow == NULL)
+        return false;
+    struct trigger_settings settings = e->settings.trigger;
+    settings.max_accept_rate = 0;
+    e->shadow_trigger = trigger_create(&settings, shadow_models(e->shadow), p->g, err);
+    return e->shadow_trigger != NULL;
 }
 
 /* Takes its share of `scoring`, whatever comes of it. */
@@ -180,7 +159,8 @@ static struct epoch *make_epoch(struct pipeline *p, const struct settings *setti
                                 .epoch = p->epochs_made++};
     e->trigger = trigger_create(&e->settings.trigger, scoring->models, p->g, err);
     /* The first one is the publisher's from its creation on. */
-    if (e->trigger == NULL || (p->publisher != NULL && !publisher_add(p->publisher, &e->info, err)))
+    if (e->trigger == NULL || !make_shadow(p, e, err) ||
+        (p->publisher != NULL && !publisher_add(p->publisher, &e->info, err)))
         destroy_epoch(p, &e);
     return e;
 }
@@ -339,12 +319,6 @@ bool pipeline_change(struct pipeline *p, const struct settings *wanted, struct e
 }
 
 /* ---- an epoch's life: the event thread ---- */
-
-/* The epoch that an event was submitted with. */
-static struct epoch *epoch_of(const struct event *ev)
-{
-    return (struct epoch *)(uintptr_t)ev->info; /* its first member */
-}
 
 static void look_if_idle(const struct pipeline *p, struct epoch *e)
 {

@@ -20,6 +20,14 @@ static void release(struct pipeline *p, struct event *ev, uint64_t now_ns)
     assembler_release(p->assembler, ev, now_ns);
 }
 
+/* An event that recorder or shadow, or output without them, is done with. */
+static struct event *next_done(struct pipeline *p)
+{
+    struct event *ev = ring_pop(&p->from_output);
+    ev = ev != NULL ? ev : ring_pop(&p->from_record);
+    return ev != NULL ? ev : ring_pop(&p->from_shadow);
+}
+
 bool pipeline_take_back(struct pipeline *p, uint64_t now_ns)
 {
     bool moved = false;

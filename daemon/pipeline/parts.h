@@ -139,7 +139,7 @@ struct pipeline {
     struct run_tally run_begin; /* the daemon's account when it began */
     const char *ended_by;
     uint64_t limit_ns;       /* of the drain, monotonic */
-    uint32_t joined_workers; /* that have ended */
+    uint32_t joined_workers, joined_last; /* that have ended */
 
     /* readout */
     pthread_t readout_thread;

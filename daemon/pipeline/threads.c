@@ -90,7 +90,8 @@ static bool start_threads(struct pipeline *p, struct error *err)
 {
     if (p->record && !start(&p->record_thread, "record", pipeline_record_thread, p, err))
         return false;
-    if (!start(&p->output_thread, "output", pipeline_output_thread, p, err) ||
+    if (!start(&p->shadow_thread, "shadow", pipeline_shadow_thread, p, err) ||
+        !start(&p->output_thread, "output", pipeline_output_thread, p, err) ||
         !start(&p->event_thread, "event", pipeline_event_thread, p, err))
         return false;
     for (uint32_t i = 0; i < p->n_workers; i++) {
@@ -109,7 +110,7 @@ enum run_result pipeline_start(struct pipeline *p, const struct run_begin *run, 
     p->running = true;
     if (!start_threads(p, err))
         return RUN_RESULT_BROKEN;
-    p->joined_workers = 0;
+    p->joined_workers = p->joined_last = 0;
     atomic_store(&p->monitor->ready, true);
     return RUN_RESULT_DONE;
 }
@@ -130,6 +131,7 @@ static void wake_all(struct pipeline *p)
     wake_force(&p->event_wake);
     wake_force(&p->output_wake);
     wake_force(&p->record_wake);
+    wake_force(&p->shadow_wake);
 }
 
 /* Once the readout has ended, time is the drain's. */
@@ -159,6 +161,16 @@ const char *pipeline_waits_for(const struct pipeline *p)
     return names[atomic_load(&p->stop)];
 }
 
+/* A recorder and a shadow end at the same time; either may be the first. */
+static bool join_last(struct pipeline *p)
+{
+    pthread_t last[2] = {p->shadow_thread, p->record_thread};
+    uint32_t n = p->record ? 2 : 1;
+    while (p->joined_last < n && pthread_tryjoin_np(last[p->joined_last], NULL) == 0)
+        p->joined_last++;
+    return p->joined_last == n;
+}
+
 static bool join_workers(struct pipeline *p)
 {
     while (p->joined_workers < p->n_workers &&
@@ -180,7 +192,7 @@ static bool stage_ended(struct pipeline *p)
     case STOP_OUTPUT:
         return pthread_tryjoin_np(p->output_thread, NULL) == 0;
     case STOP_RECORDER:
-        return !p->record || pthread_tryjoin_np(p->record_thread, NULL) == 0;
+        return join_last(p);
     case STOP_NOT:
         break;
     }

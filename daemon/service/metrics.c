@@ -69,18 +69,19 @@ static void put_text(struct sink *s, const char *suffix, const struct label *lab
 char *metrics_text(const struct metrics_source *source, uint64_t now_ns, size_t *bytes)
 {
     char *text = NULL;
-    struct text_sink t = {
-        {source->monitor, source->info, now_ns, put_text, source->watch}, NULL, NULL};
-    t.to = open_memstream(&text, bytes);
-    if (t.to == NULL) {
+    FILE *to = open_memstream(&text, bytes);
+    if (to == NULL) {
         return NULL;
     }
+    const struct run_info *info = run_info_borrow(source->board);
+    struct text_sink t = {{source->monitor, info, now_ns, put_text, source->watch}, NULL, to};
     for (size_t i = 0; i < metrics_table_rows; i++) {
         t.row = &metrics_table[i];
         (void)fprintf(t.to, "# HELP %s %s\n# TYPE %s %s\n", t.row->name, t.row->help, t.row->name,
                       type_names[t.row->type]);
         t.row->emit(&t.sink);
     }
+    run_info_return(source->board);
     bool good = ferror(t.to) == 0;
     if (fclose(t.to) != 0 || !good) {
         free(text);
@@ -182,15 +183,16 @@ static bool fill_health(Sparsed__Metrics *all, struct watch *watch)
 uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, uint64_t wall_ns,
                          size_t *bytes)
 {
-    struct message_sink m = {
-        {source->monitor, source->info, now_ns, put_message, source->watch}, NULL, 0, false};
     Sparsed__Metrics *all = calloc(1, sizeof *all);
     if (all == NULL) {
         return NULL;
     }
+    const struct run_info *info = run_info_borrow(source->board);
+    struct message_sink m = {
+        {source->monitor, info, now_ns, put_message, source->watch}, NULL, 0, false};
     sparsed__metrics__init(all);
     all->schema_version = 1;
-    all->instance = strdup(source->info->settings->detector.name);
+    all->instance = strdup(info->settings->detector.name);
     all->version = strdup(SPARSED_VERSION);
     all->time_ns = wall_ns;
     all->families = calloc(metrics_table_rows, sizeof(void *));
@@ -204,6 +206,7 @@ uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, u
         all->families[all->n_families++] = f;
         good = fill_family(&m, f, &metrics_table[i]);
     }
+    run_info_return(source->board);
     good = good && fill_health(all, source->watch);
     *bytes = good ? sparsed__metrics__get_packed_size(all) : 0;
     uint8_t *packed = good ? malloc(*bytes) : NULL;
@@ -241,11 +244,13 @@ static void put_json(struct sink *s, const char *suffix, const struct label *lab
 json_t *metrics_json(const struct metrics_source *source, uint64_t now_ns)
 {
     json_t *all = json_object();
+    const struct run_info *info = run_info_borrow(source->board);
     for (size_t i = 0; all != NULL && i < metrics_table_rows; i++) {
-        struct json_sink j = {{source->monitor, source->info, now_ns, put_json, source->watch},
+        struct json_sink j = {{source->monitor, info, now_ns, put_json, source->watch},
                               json_array()};
         metrics_table[i].emit(&j.sink);
         (void)json_object_set_new(all, metrics_table[i].name, j.samples);
     }
+    run_info_return(source->board);
     return all;
 }

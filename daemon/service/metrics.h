@@ -17,7 +17,7 @@
 
 struct metrics_source {
     const struct monitor *monitor;
-    const struct run_info *info;
+    struct run_info_board *board; /* what is in force; it may change */
     struct watch *watch;     /* who knows the health; NULL: nobody, and it is left out */
     struct gallery *gallery; /* NULL: there are no pictures */
 };

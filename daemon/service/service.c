@@ -199,7 +199,7 @@ static bool start(struct service *s, void *zmq_context, struct error *err)
 }
 
 struct service *service_start(const struct service_settings *settings, struct monitor *monitor,
-                              const struct run_info *info, void *zmq_context, struct error *err)
+                              struct run_info_board *board, void *zmq_context, struct error *err)
 {
     struct service *s = calloc(1, sizeof *s);
     if (s == NULL) {
@@ -207,7 +207,7 @@ struct service *service_start(const struct service_settings *settings, struct mo
         return NULL;
     }
     s->settings = settings;
-    s->source = (struct metrics_source){monitor, info, watch_create(monitor), &monitor->gallery};
+    s->source = (struct metrics_source){monitor, board, watch_create(monitor), &monitor->gallery};
     s->watchdog_ns = systemd_watchdog_ns();
     if (!start(s, zmq_context, err)) {
         service_stop(&s);

@@ -17,7 +17,7 @@ struct service;
 /* Binds everything before it returns, so that an address in use is an error here.
  * All arguments are borrowed until service_stop. Errors: CONFIG, NETWORK, SYSTEM. */
 struct service *service_start(const struct service_settings *settings, struct monitor *monitor,
-                              const struct run_info *info, void *zmq_context, struct error *err);
+                              struct run_info_board *board, void *zmq_context, struct error *err);
 
 /* Publishes the last numbers, then ends the thread and closes the sockets. Call it
  * after the pipeline has stopped. */

@@ -113,7 +113,9 @@ char *status_text(const struct metrics_source *source, uint64_t now_ns, uint64_t
     struct watch_point latest;
     json_t *o = json_object();
     set(o, "time_ns", whole(wall_ns));
-    set(o, "instance", json_text(source->info->settings->detector.name));
+    const struct run_info *info = run_info_borrow(source->board);
+    set(o, "instance", json_text(info->settings->detector.name));
+    run_info_return(source->board);
     set(o, "version", json_string(SPARSED_VERSION));
     set(o, "health", health_json(source->watch));
     set(o, "run", run_json(source->monitor, now_ns));

@@ -19,6 +19,7 @@ struct run_fixture {
     struct model model;
     struct model_set models;
     struct run_info info;
+    struct run_info_board board;
     struct monitor monitor;
     struct event event;
     struct window window[FIXTURE_WINDOWS];
@@ -120,6 +121,7 @@ static inline struct run_fixture *fixture_create(void)
                                 .models = &r->models,
                                 .engine = "cpu scalar",
                                 .windows_per_event = FIXTURE_WINDOWS};
+    run_info_board_init(&r->board, &r->info);
     atomic_store(&r->monitor.n_sources, 1);
     fixture_event(r);
     return r;

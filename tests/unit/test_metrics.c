@@ -12,7 +12,7 @@ static int set_up(void **state)
 {
     (void)state;
     run = fixture_create();
-    source = (struct metrics_source){&run->monitor, &run->info};
+    source = (struct metrics_source){.monitor = &run->monitor, .board = &run->board};
     return 0;
 }
 
@@ -94,6 +94,9 @@ static void every_count_of_the_monitor_is_on_the_page(void **state)
         shows(&from->repeated, "repeated");
         shows(&from->out_of_order, "out_of_order");
         shows(&from->restarts, "restarts");
+        shows(&from->missing_wires, "missing_wires");
+        for (uint32_t i = LOSS_none + 1; i < LOSS_COUNT; i++)
+            shows(&from->missing_events[i], loss_name((enum loss)i));
     }
     for (uint32_t i = 0; i < EVENT_FATE_COUNT; i++) {
         shows(&m->event_fate[i], event_fate_name((enum event_fate)i));
@@ -107,7 +110,19 @@ static void every_count_of_the_monitor_is_on_the_page(void **state)
     }
     shows(&m->events_in, "events_in");
     shows(&m->events_incomplete, "events_incomplete");
-    shows(&m->ledger_broken, "ledger_broken");
+    for (uint32_t i = 0; i < MONITOR_INVARIANT_COUNT; i++)
+        shows(&m->invariant_broken[i], monitor_invariant_name((enum monitor_invariant)i));
+    for (uint32_t i = LOSS_none + 1; i < LOSS_COUNT; i++)
+        shows(&m->events_timed_out[i], loss_name((enum loss)i));
+    for (uint32_t i = 0; i < MONITOR_THREAD_COUNT; i++) {
+        shows(&m->thread[i].busy_ns, monitor_thread_name((enum monitor_thread)i));
+        shows(&m->thread[i].idle_ns, monitor_thread_name((enum monitor_thread)i));
+    }
+    shows(&m->live_ns, "live_ns");
+    shows(&m->paused_ns, "paused_ns");
+    shows(&m->draining_ns, "draining_ns");
+    shows(&m->timed_ns, "timed_ns");
+    shows(&m->decisions_unsent, "decisions_unsent");
     shows(&m->model_windows[0], "model_windows");
     shows(&m->windows_truncated, "windows_truncated");
     shows(&m->nonfinite_bins, "nonfinite_bins");
@@ -164,10 +179,19 @@ static void values_have_their_units_and_labels(void **state)
     expect("sparsed_fpga_batch_seconds_sum{card=\"0\",device=\"3\",model=\"small\",step=\"card\"} "
            "0.002");
     expect("sparsed_uptime_seconds 15");
+    counter_add(&m->live_ns, 12500000000);
     expect("sparsed_live_seconds_total 12.5");
     expect("sparsed_dead_seconds_total{cause=\"no_slot\"} 2.5");
     expect("sparsed_source_silent_seconds{source=\"7\"} 2");
     expect("sparsed_fragments_total{source=\"others\",fate=\"late\"} 4");
+    counter_add(&m->source[2].missed, 5);
+    counter_add(&m->source[2].fate[FRAGMENT_BAD_SIZE], 3);
+    expect("sparsed_source_lost_total{source=\"others\",cause=\"deadline\"} 4");
+    expect("sparsed_source_lost_total{source=\"others\",cause=\"network\"} 5");
+    expect("sparsed_source_lost_total{source=\"others\",cause=\"source\"} 3");
+    expect("sparsed_events_lost_total{cause=\"deadline\"} 1");
+    counter_add(&m->thread[THREAD_workers].busy_ns, 1500000000);
+    expect("sparsed_thread_seconds_total{thread=\"workers\",state=\"busy\"} 1.5");
     expect("sparsed_fragments_received_total{source=\"unknown\"} 0");
     expect("sparsed_events_total{fate=\"rejected\"} 6");
     expect("sparsed_events_in_flight 3");

@@ -26,7 +26,7 @@ static int set_up(void **state)
     (void)snprintf(run->settings.service.http, SETTINGS_PATH_BYTES, "127.0.0.1:0");
     run->settings.service.metrics.count = 1;
     (void)snprintf(run->settings.service.metrics.text[0], SETTINGS_PATH_BYTES, "@inproc://metrics");
-    service = service_start(&run->settings.service, &run->monitor, &run->info, context, &err);
+    service = service_start(&run->settings.service, &run->monitor, &run->board, context, &err);
     return service == NULL;
 }
 
@@ -164,15 +164,15 @@ static void an_address_in_use_is_named(void **state)
     (void)state;
     struct service_settings second = run->settings.service;
     (void)snprintf(second.http, sizeof second.http, "127.0.0.1:%u", service_http_port(service));
-    assert_null(service_start(&second, &run->monitor, &run->info, context, &err));
+    assert_null(service_start(&second, &run->monitor, &run->board, context, &err));
     assert_int_equal(err.code, ERROR_NETWORK);
     expect(err.text, second.http);
     expect(err.text, "Address already in use");
     (void)snprintf(second.http, sizeof second.http, "9464");
-    assert_null(service_start(&second, &run->monitor, &run->info, context, &err));
+    assert_null(service_start(&second, &run->monitor, &run->board, context, &err));
     assert_int_equal(err.code, ERROR_CONFIG);
     second.http[0] = '\0'; /* the metrics endpoint is in use too */
-    assert_null(service_start(&second, &run->monitor, &run->info, context, &err));
+    assert_null(service_start(&second, &run->monitor, &run->board, context, &err));
     expect(err.text, "service.metrics = \"@inproc://metrics\": cannot bind");
 }
 
@@ -238,7 +238,7 @@ static void systemd_is_told_the_truth(void **state)
     run->settings.service.metrics_interval_ns = 3600 * NS_PER_S;
     /* libzmq lets go of the first service's endpoint some time after its close. */
     run->settings.service.metrics.count = 0;
-    service = service_start(&run->settings.service, &run->monitor, &run->info, context, &err);
+    service = service_start(&run->settings.service, &run->monitor, &run->board, context, &err);
     if (service == NULL) {
         fail_msg("%s", err.text);
     }

@@ -72,6 +72,8 @@ static json_t *missing(const Sparsed__WireRange *r)
     set(o, "plane", json_integer(r->plane));
     set(o, "first_wire", json_integer(r->first_wire));
     set(o, "wires", json_integer(r->wires));
+    set(o, "source_id", r->n_source_id > 0 ? json_integer(r->source_id[0]) : json_null());
+    set(o, "why", r->why[0] != '\0' ? json_clean_string(r->why) : json_null());
     return o;
 }
 

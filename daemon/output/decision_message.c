@@ -14,6 +14,7 @@ struct decision_message {
     Sparsed__StageTimes times;
     Sparsed__WindowScore *window, **windows;
     Sparsed__WireRange *range, **ranges;
+    uint32_t *range_source; /* [max_ranges] */
     uint32_t max_ranges;
     Sparsed__ModelUsed model[SETTINGS_MAX_MODELS], *models[SETTINGS_MAX_MODELS];
     char *label[SETTINGS_MAX_MODELS][MODEL_MAX_OUTPUTS];
@@ -58,7 +59,7 @@ static void fill_models(struct decision_message *m)
 static bool make_message(struct decision_message *m)
 {
     uint32_t n = m->info->windows_per_event;
-    m->max_ranges = 0;
+    m->max_ranges = EVENT_MISSING_RANGES; /* they may be cut where the source changes */
     for (uint32_t i = 0; i < m->info->geometry->n_planes; i++) {
         m->max_ranges += (m->info->geometry->plane[i].wires + 1) / 2;
     }
@@ -66,7 +67,9 @@ static bool make_message(struct decision_message *m)
     m->windows = calloc(n + 1, sizeof(void *));
     m->range = calloc(m->max_ranges + 1, sizeof *m->range);
     m->ranges = calloc(m->max_ranges + 1, sizeof(void *));
-    if (m->window == NULL || m->windows == NULL || m->range == NULL || m->ranges == NULL) {
+    m->range_source = calloc(m->max_ranges + 1, sizeof *m->range_source);
+    if (m->window == NULL || m->windows == NULL || m->range == NULL || m->ranges == NULL ||
+        m->range_source == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -75,6 +78,7 @@ static bool make_message(struct decision_message *m)
     }
     for (uint32_t i = 0; i < m->max_ranges; i++) {
         sparsed__wire_range__init(&m->range[i]);
+        m->range[i].source_id = &m->range_source[i];
         m->ranges[i] = &m->range[i];
     }
     sparsed__decision__init(&m->message);
@@ -120,6 +124,7 @@ void decision_message_destroy(struct decision_message **message)
     free(m->windows);
     free(m->range);
     free(m->ranges);
+    free(m->range_source);
     free(m);
     *message = NULL;
 }
@@ -153,6 +158,9 @@ size_t decision_message_largest_bytes(struct decision_message *m)
     d->n_missing = m->max_ranges;
     for (uint32_t i = 0; i < m->max_ranges; i++) {
         m->range[i].plane = m->range[i].first_wire = m->range[i].wires = UINT32_MAX;
+        m->range[i].n_source_id = 1;
+        m->range_source[i] = UINT32_MAX;
+        m->range[i].why = (char *)(uintptr_t) "assembly"; /* none is longer */
     }
     /* A rule either passed or was prescaled; both lists full is above any event. */
     const struct trigger_settings *t = &m->info->settings->trigger;
@@ -199,34 +207,61 @@ static void fill_windows(struct decision_message *m, const struct event *ev)
     m->message.n_windows = ev->n_windows;
 }
 
-static bool wire_came(const struct plane_image *image, uint32_t wire)
+/* A plane of which nothing came has no bits worth reading; one that was declared empty has. */
+static bool wire_came(const struct plane_image *image, uint32_t wires, uint32_t wire)
 {
-    return image->has_data && (image->wire_present[wire / 64] >> (wire % 64) & 1) != 0;
+    return image->wires_missing < wires && (image->wire_present[wire / 64] >> (wire % 64) & 1) != 0;
 }
 
+static Sparsed__WireRange *add_range(struct decision_message *m, uint32_t plane, uint32_t first,
+                                     uint32_t wires)
+{
+    size_t i = m->message.n_missing++;
+    Sparsed__WireRange *r = &m->range[i];
+    r->plane = m->info->geometry->plane[plane].id;
+    r->first_wire = first;
+    r->wires = wires;
+    r->n_source_id = 0;
+    r->why = (char *)(uintptr_t) "";
+    return r;
+}
+
+/* The ranges that assembly explained. */
+static void fill_explained(struct decision_message *m, const struct event *ev)
+{
+    for (uint32_t i = 0; i < ev->n_missing; i++) {
+        const struct missing_wires *from = &ev->missing[i];
+        Sparsed__WireRange *r = add_range(m, from->plane, from->first_wire, from->wires);
+        r->n_source_id = from->source_known ? 1 : 0;
+        r->source_id[0] = from->source_id;
+        r->why = (char *)(uintptr_t)loss_name(from->why);
+    }
+}
+
+/* Those beyond it, if they are more than an event has room for. */
 static void fill_missing(struct decision_message *m, const struct event *ev)
 {
-    size_t n = 0;
-    for (uint32_t i = 0; i < m->info->geometry->n_planes && ev->wires_missing > 0; i++) {
+    const struct missing_wires *last =
+        ev->n_missing > 0 ? &ev->missing[ev->n_missing - 1] : &(struct missing_wires){0};
+    m->message.n_missing = 0;
+    fill_explained(m, ev);
+    for (uint32_t i = last->plane; i < m->info->geometry->n_planes && ev->wires_missing > 0; i++) {
         const struct plane_geometry *g = &m->info->geometry->plane[i];
-        if (ev->plane[i].has_data && ev->plane[i].wires_missing == 0) {
+        if (ev->plane[i].wires_missing == 0) {
             continue;
         }
-        bool open = false;
-        for (uint32_t w = 0; w < g->wires; w++) {
-            if (wire_came(&ev->plane[i], w)) {
-                open = false;
-            } else if (open) {
-                m->range[n - 1].wires++;
+        Sparsed__WireRange *open = NULL;
+        for (uint32_t w = i == last->plane ? last->first_wire + last->wires : 0; w < g->wires;
+             w++) {
+            if (wire_came(&ev->plane[i], g->wires, w)) {
+                open = NULL;
+            } else if (open != NULL) {
+                open->wires++;
             } else {
-                m->range[n].plane = g->id;
-                m->range[n].first_wire = w;
-                m->range[n++].wires = 1;
-                open = true;
+                open = add_range(m, i, w, 1);
             }
         }
     }
-    m->message.n_missing = n;
 }
 
 static void fill_masked(Sparsed__Decision *d, const struct event *ev)

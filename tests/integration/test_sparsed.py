@@ -246,7 +246,8 @@ def test_a_missing_wire_is_marked_or_the_event_dropped(neutrino, run, policy, fa
     if printer:
         d = decisions_of(printer)[0]
         assert d["incomplete"]
-        assert [(m["plane"], m["first_wire"], m["wires"]) for m in d["missing"]] == [(2, 500, 12)]
+        assert [(m["plane"], m["first_wire"], m["wires"], m["source_id"], m["why"])
+                for m in d["missing"]] == [(2, 500, 12, None, "deadline")]
         # of 512 wires the image takes 63 x 8 = 504: four of its own are missing
         assert [w["missing_wires"] for w in d["windows"]] == [4] * len(d["windows"])
     daemon.stop()

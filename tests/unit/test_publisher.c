@@ -135,6 +135,54 @@ static void a_silent_plane_is_one_range(void **state)
     sparsed__decision__free_unpacked(d, NULL);
 }
 
+/* A plane that was declared empty came, all of it: it was once listed as missing when some
+ * other plane lacked a wire. */
+static void an_empty_plane_is_not_missing(void **state)
+{
+    (void)state;
+    add(&run->settings.output.push, "@inproc://push");
+    create();
+    void *other = subscriber("inproc://push", ZMQ_PULL, 10);
+    run->event.plane[0].has_data = false;
+    run->event.plane[0].wires_missing = 0;
+    run->event.wires_missing = 5; /* of another */
+    publisher_send(publisher, &run->event, 12000, 77);
+    char topic[64];
+    Sparsed__Decision *d = receive(other, topic);
+    assert_int_equal(d->n_missing, 0);
+    sparsed__decision__free_unpacked(d, NULL);
+}
+
+/* Assembly knows whose the wires are, of as many ranges as an event has room for; what is
+ * beyond them is told without. Here it explained the first half of the plane. */
+static void missing_wires_have_a_source_and_a_reason(void **state)
+{
+    (void)state;
+    add(&run->settings.output.push, "@inproc://push");
+    create();
+    void *other = subscriber("inproc://push", ZMQ_PULL, 10);
+    memset(run->present, 0, sizeof run->present);
+    run->present[2] = 1; /* wire 128 of 130 */
+    run->event.plane[0].wires_missing = run->event.wires_missing = FIXTURE_WIRES - 1;
+    run->event.n_missing = 2;
+    run->event.missing[0] = (struct missing_wires){.wires = 40, .why = LOSS_deadline};
+    run->event.missing[1] = (struct missing_wires){
+        .first_wire = 40, .wires = 20, .source_id = 9, .source_known = true, .why = LOSS_network};
+    publisher_send(publisher, &run->event, 12000, 77);
+    char topic[64];
+    Sparsed__Decision *d = receive(other, topic);
+    assert_int_equal(d->n_missing, 4);
+    assert_int_equal(d->missing[0]->n_source_id, 0);
+    assert_string_equal(d->missing[0]->why, "deadline");
+    assert_int_equal(d->missing[1]->source_id[0], 9);
+    assert_string_equal(d->missing[1]->why, "network");
+    assert_int_equal(d->missing[2]->first_wire, 60);
+    assert_int_equal(d->missing[2]->wires, 68);
+    assert_int_equal(d->missing[2]->n_source_id, 0);
+    assert_int_equal(d->missing[3]->first_wire, 129);
+    sparsed__decision__free_unpacked(d, NULL);
+}
+
 /* One subscriber sleeps with room for a few messages; another reads. The sleeper
  * must neither stop the publisher nor cost the reader a single decision, and what
  * it misses is told in the count when its queue fills. */
@@ -201,6 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_decision_says_everything_of_the_event),
         T(a_silent_plane_is_one_range),
+        T(an_empty_plane_is_not_missing),
+        T(missing_wires_have_a_source_and_a_reason),
         T(a_sleeping_subscriber_harms_only_itself),
         T(push_without_a_peer_is_missed_not_waited_for),
         T(an_endpoint_that_cannot_be_bound_is_named),

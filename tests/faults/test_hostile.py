@@ -1,0 +1,134 @@
+"""Slow and hostile clients at every door (hostile.py), while events come in: each event gets the
+decision that it gets in peace, the ledger closes, and what the daemon holds for strangers has an
+end. Prints a row of the table in docs/operations.md.
+
+SPARSED_HOSTILE_CONNECTIONS, SPARSED_HOSTILE_SECONDS: silent connections at each door (default 60),
+and for how long (default 3)."""
+import os
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+from conftest import *  # noqa: E402,F401,F403  the fixtures of the black-box tests
+import doors  # noqa: E402
+import sparsed  # noqa: E402
+
+CONNECTIONS = int(os.environ.get("SPARSED_HOSTILE_CONNECTIONS", "60"))
+SECONDS = float(os.environ.get("SPARSED_HOSTILE_SECONDS", "3"))
+RATE = 200
+KINDS = {"readout": "PUSH", "decisions": "SUB", "push": "PULL", "metrics": "SUB", "http": "HTTP"}
+RIGHT = {"crate": "readout", "reader": "subscriber"}
+
+
+def images(n):
+    """[event][row][column]: as many active pixels as the model takes, the same for a seed."""
+    dice = np.random.default_rng(7)
+    pixels = np.zeros((n, 56 * 56), "<f4")
+    for event in pixels:
+        event[dice.choice(event.size, 12, replace=False)] = dice.uniform(0.1, 3, 12)
+    return pixels.reshape(n, 56, 56)
+
+
+def attack(daemon):
+    targets = []
+    for door, kind in KINDS.items():
+        address = daemon.address[door]
+        host, port = ("127.0.0.1", address) if door == "http" else address[6:].split(":")
+        targets.append(f"{kind}:{host}:{port}")
+    return subprocess.Popen([sys.executable, HERE / "hostile.py", "--connections", str(CONNECTIONS),
+                             "--seconds", str(SECONDS + 2), *targets], stdout=subprocess.PIPE,
+                            text=True)
+
+
+def resident_mib(process):
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no VmHWM")
+
+
+def run_events(daemon, locked):
+    """Sends the events at RATE; gives event -> Decision."""
+    key = {name: daemon.keys(name) if locked else None for name in RIGHT}
+    pixels = images(int(SECONDS * RATE))
+    answers = {}
+    with sparsed.decisions(daemon.address["decisions"], keys=key["reader"]) as reader, \
+            sparsed.Sender(daemon.address["readout"], keys=key["crate"]) as sender:
+        warm = 0
+
+        def heard():
+            nonlocal warm
+            warm += 1
+            sender.send_image(pixels[0], run=999, event=warm)
+            return reader.receive(0.2) is not None
+        daemon.wait(heard)
+        begin = time.monotonic()
+        for number, image in enumerate(pixels):
+            sender.send_image(image, run=1, event=number)
+            while (d := reader.receive(0)) is not None:
+                answers[d.run, d.event] = d
+            time.sleep(max(0.0, begin + number / RATE - time.monotonic()))
+        end = time.monotonic() + 60
+        while sum(run == 1 for run, _ in answers) < len(pixels) and time.monotonic() < end:
+            if (d := reader.receive(1)) is not None:
+                answers[d.run, d.event] = d
+    return {event: d for (run, event), d in answers.items() if run == 1}
+
+
+@pytest.fixture
+def measure(run, free_port, tmp_path):
+    """Call it: decisions of a daemon in peace or under attack, and its largest memory in MiB."""
+    def once(name, locked, hostile):
+        folder = tmp_path / name
+        folder.mkdir()
+        if locked:
+            for key in ("daemon", *RIGHT):
+                assert run("sparse-keys", folder / key).returncode == 0
+            doors.write_clients(folder, run, **RIGHT)
+        daemon = doors.start(run, free_port, folder, locked)
+        attacker = attack(daemon) if hostile else None
+        answers = run_events(daemon, locked)
+        if hostile:
+            done = attacker.communicate(timeout=SECONDS + 120)[0]
+            assert attacker.returncode == 0
+            print(f"\n{name}: {done.strip()}")
+        mib = resident_mib(daemon.process)
+        assert daemon.page("healthz")  # the page is there again
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(60) == 0, daemon.log()
+        assert "ledger closes" in daemon.log().splitlines()[-1]
+        return answers, mib
+    return once
+
+
+def row(what, answers, mib):
+    latency = sorted(d.times.latency_ns / 1e3 for d in answers.values())
+    p50, p99 = statistics.median(latency), latency[int(0.99 * (len(latency) - 1))]
+    print(f"| {what} | {len(answers)} | {p50:.0f} us | {p99:.0f} us | {mib:.0f} MiB |")
+
+
+@pytest.mark.parametrize("locked", [False, True], ids=["plain", "locked"])
+def test_events_go_on(measure, locked):
+    """A port scanner, a crashed client that holds its socket, a stranger who wants the memory of
+    the machine: none of them may cost an event or change a decision."""
+    what = "with keys" if locked else "plain"
+    peace, peace_mib = measure("peace", locked, hostile=False)
+    war, war_mib = measure("war", locked, hostile=True)
+    print()
+    row(f"{what}, nobody else", peace, peace_mib)
+    row(f"{what}, {CONNECTIONS} silent connections at each of {len(KINDS)} doors, and the rest", war,
+        war_mib)
+    assert len(peace) == len(war) == int(SECONDS * RATE)
+    for event, d in peace.items():
+        assert d.fate == war[event].fate
+        assert [list(w.score) for w in d.windows] == [list(w.score) for w in war[event].windows]
+    # libzmq's own buffers for a connection are some 20 KiB; a message of 2^40 bytes is not held
+    assert war_mib - peace_mib < 64 + CONNECTIONS * len(KINDS) * 0.1

@@ -264,7 +264,7 @@ static void a_card_s_states_are_changes(void **state)
 /* Names come from files: one that is no UTF-8 must not take the whole status away. */
 static void a_status_is_json_whatever_the_names(void **state)
 {
-    struct metrics_source source = {m, &run->info, watch, &m->gallery};
+    struct metrics_source source = {m, &run->board, watch, &m->gallery};
     size_t bytes = 0;
     (void)state;
     (void)snprintf(run->model.name, sizeof run->model.name, "sm\xff\"all");

@@ -2,6 +2,7 @@
 
 #include "service/metrics_books.h"
 #include "service/metrics_cards.h"
+#include "service/metrics_shadow.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -357,6 +358,12 @@ const struct metric metrics_table[] = {
      "Of those the ones that differed."},
     {"sparsed_fpga_fallback_total", METRIC_COUNTER, metrics_cards_fallback,
      "Windows that were a card's and that the CPU scored, by cause."},
+    {"sparsed_shadow_events_total", METRIC_COUNTER, metrics_shadow_events,
+     "Events that the candidate scored too, by whether its rules fire where those in force do."},
+    {"sparsed_shadow_skipped_total", METRIC_COUNTER, metrics_shadow_skipped,
+     "Events that the candidate had no time for."},
+    {"sparsed_shadow_windows_total", METRIC_COUNTER, metrics_shadow_windows,
+     "Windows whose scores differ between the candidate and the model in force by at most le."},
     {"sparsed_decisions_published_total", METRIC_COUNTER, decisions_published,
      "Decisions handed to the sockets."},
     {"sparsed_decisions_unsent_total", METRIC_COUNTER, decisions_unsent,

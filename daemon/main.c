@@ -1,12 +1,15 @@
-/* sparsed: reads the command line, makes the run, waits for a signal, stops. */
+/* sparsed: reads the command line, makes run control and its doors, and serves until a
+ * signal or an operator ends it. Without a control socket it configures and begins a run by
+ * itself. */
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "data/monitor.h"
 #include "model/model_set.h"
-#include "pipeline/epoch.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/run_actions.h"
+#include "pipeline/run_control.h"
+#include "service/control.h"
 #include "service/guard.h"
 #include "service/service.h"
 
@@ -16,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -52,6 +56,8 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Trigger daemon for experiments with sparse images: takes a detector's fragments over "
     "ZeroMQ, assembles events, scores their windows with a sparse CNN, publishes decisions.\v"
+    "Without service.control the run begins at once; with it sparsectl configures, starts "
+    "and stops runs.\n"
     "Signals: SIGTERM and SIGINT stop: what is in flight is finished within "
     "service.stop_limit, decided and flushed; a second one ends at once.\n"
     "Exit status: 0 stopped as asked, 2 configuration or command line, 1 anything else.\n\n"
@@ -94,113 +100,191 @@ static int fail(const struct error *err)
     return error_exit_status(err);
 }
 
-static void log_models(const struct model_set *models)
-{
-    for (uint32_t i = 0; i < models->n_models; i++) {
-        const struct model *m = models->entry[i].model;
-        char hex[SHA256_HEX_BYTES], pixels[48] = "all pixels";
-        hash_hex(m->sha256, hex);
-        if (m->reduce != NULL)
-            (void)snprintf(pixels, sizeof pixels, "up to %u active pixels", m->max_listed);
-        log_info("model %s  %ux%ux%u, %s, %" PRIu64 " parameters, sha256 %.8s", m->name, m->height,
-                 m->width, m->channels, pixels, m->n_parameters, hex);
-    }
-}
-
-static void log_start(const struct settings *s, const struct run_info *info,
-                      const struct monitor *m)
-{
-    log_info("engine %s  %u worker%s  %u windows an event", info->engine, s->imaging.workers,
-             s->imaging.workers == 1 ? "" : "s", info->windows_per_event);
-    for (uint32_t i = 0; i < s->readout.endpoints.count; i++)
-        log_info("readout %s %s", s->readout.pattern == READOUT_SUB ? "sub" : "pull",
-                 s->readout.endpoints.text[i]);
-    log_info("%u event slots, %.0f MiB of address space", s->readout.event_slots,
-             (double)atomic_load(&m->memory_bytes) / (1024.0 * 1024.0));
-}
-
-/* Waits for SIGTERM or SIGINT, blocked in every thread. */
-static void wait_for_signal(const sigset_t *signals)
-{
-    int number = 0;
-    while (sigwait(signals, &number) != 0) {
-    }
-    /* A second one ends the process at once. */
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGINT, SIG_DFL);
-    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
-}
-
 /* The run's last line. True: the ledger closes. */
-static bool report(const struct monitor *m)
+static bool report(const struct run_control *c)
 {
+    const struct monitor *m = c->monitor;
     struct ledger l = monitor_ledger(m);
-    char text[512];
+    char text[512], runs[48];
     ledger_format(&l, text, sizeof text);
     bool closes = l.in_flight == 0 && monitor_broken(m) == 0;
-    log_write(closes ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "run %u: %s   ledger %s",
-              atomic_load(&m->run), text, closes ? "closes" : "DOES NOT CLOSE");
+    (void)snprintf(runs, sizeof runs, c->runs == 1 ? "run %u" : "%u runs",
+                   c->runs == 1 ? c->number : c->runs);
+    log_write(closes ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s: %s   ledger %s", runs, text,
+              closes ? "closes" : "DOES NOT CLOSE");
     return closes;
 }
 
-static int run(struct settings *settings, const struct geometry *g,
-               const struct model_set *models, struct monitor *monitor, uint64_t begin_ns)
+/* Everything that stays as long as the daemon. */
+struct daemon {
+    struct settings *settings;
+    struct monitor *monitor;
+    void *context;
+    struct guard *guard;
+    struct run_actions *actions;
+    struct run_control run;
+    struct service *service;
+    struct control *control; /* NULL: runs by itself */
+    uint64_t begin_ns;
+};
+
+static void ask(void *self, const struct run_command *command, struct run_reply *reply)
 {
-    struct error err = {0};
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    struct daemon *d = self;
+    run_control_ask(&d->run, command, clock_monotonic_ns(), clock_wall_ns(), reply);
+}
+
+static void tell_status(void *self, struct run_status *status)
+{
+    struct daemon *d = self;
+    run_control_status(&d->run, clock_monotonic_ns(), status);
+}
+
+static bool open_all(struct daemon *d, const struct arguments *arguments, struct error *err)
+{
+    struct settings *s = d->settings;
+    d->guard = guard_start(s, d->monitor, d->context, err);
+    if (d->guard == NULL)
+        return false;
+    s->readout.doors = s->output.doors = s->service.doors = guard_doors(d->guard);
+    struct run_origin origin = {.file = arguments->config,
+                                .overrides = arguments->override,
+                                .n_overrides = arguments->n_overrides,
+                                .first = s,
+                                .doors = guard_doors(d->guard),
+                                .zmq_context = d->context,
+                                .monitor = d->monitor};
+    d->actions = run_actions_create(&origin, err);
+    if (d->actions == NULL)
+        return false;
+    struct run_world world = run_actions_world(d->actions);
+    run_control_init(&d->run, &world, d->monitor);
+    return true;
+}
+
+static bool open_doors(struct daemon *d, struct error *err)
+{
+    struct run_info_board *board = run_actions_board(d->actions);
+    struct control_answers answers = {d, ask, tell_status};
+    d->service = service_start(&d->settings->service, d->monitor, board, d->context, err);
+    if (d->service == NULL || d->settings->service.control.count == 0)
+        return d->service != NULL;
+    d->control =
+        control_create(&d->settings->service, &answers, d->monitor, board, d->context, err);
+    return d->control != NULL;
+}
+
+static void close_all(struct daemon *d)
+{
+    control_destroy(&d->control);
+    service_stop(&d->service);
+    run_actions_destroy(&d->actions);
+    if (d->guard != NULL)
+        guard_stop(&d->guard);
+    (void)zmq_ctx_term(d->context);
+}
+
+/* A step that the daemon makes by itself. */
+static bool make_step(struct daemon *d, enum run_step step, struct error *err)
+{
+    struct run_command command = {.step = step, .run = d->settings->service.run, .by_itself = true};
+    struct run_reply reply;
+    ask(d, &command, &reply);
+    return reply.outcome == RUN_DONE || error_set(err, reply.code, "%s", reply.text);
+}
+
+/* Without a control socket the run begins by itself. */
+static bool begin(struct daemon *d, struct error *err)
+{
+    bool alone = d->settings->service.control.count == 0;
+    const char *http = d->settings->service.http;
+    if ((alone && !make_step(d, RUN_STEP_CONFIGURE, err)) || !open_doors(d, err) ||
+        (alone && !make_step(d, RUN_STEP_START, err)))
+        return false;
+    log_info("ready in %.0f ms%s%s", (double)(clock_monotonic_ns() - d->begin_ns) / 1e6,
+             http[0] != '\0' ? "  http://" : "", http);
+    for (uint32_t i = 0; i < d->settings->service.control.count; i++)
+        log_info("controlled from %s", d->settings->service.control.text[i]);
+    return true;
+}
+
+/* SIGTERM and SIGINT are blocked in every thread and read here; after the first one the
+ * next ends the process at once. */
+static int watch_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
 
+static void take_signal(struct daemon *d, int *fd, const sigset_t *signals)
+{
+    struct run_command command = {.step = RUN_STEP_SHUTDOWN, .by_signal = true};
+    struct run_reply reply;
+    struct signalfd_siginfo info;
+    if (read(*fd, &info, sizeof info) < 0)
+        return;
+    (void)close(*fd);
+    *fd = -1;
+    (void)signal(SIGTERM, SIG_DFL);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    ask(d, &command, &reply);
+}
+
+static void serve(struct daemon *d, int fd, const sigset_t *signals)
+{
+    enum { DRAIN_MS = 2, REST_MS = 100 };
+    while (!run_control_ended(&d->run)) {
+        bool drains = d->run.state == RUN_DRAINING;
+        if (control_serve(d->control, fd, drains ? DRAIN_MS : REST_MS))
+            take_signal(d, &fd, signals);
+        run_control_step(&d->run, clock_monotonic_ns(), clock_wall_ns());
+    }
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static int run(struct settings *settings, const struct arguments *arguments,
+               struct monitor *monitor, uint64_t begin_ns)
+{
+    static struct daemon d;
+    struct error err = {0};
+    sigset_t signals;
+    int fd = watch_signals(&signals);
     heap_keep_freed();
-    void *context = zmq_ctx_new();
-    struct guard *guard = guard_start(settings, monitor, context, &err);
-    if (guard == NULL) {
-        zmq_ctx_term(context);
-        return fail(&err);
+    d = (struct daemon){
+        .settings = settings, .monitor = monitor, .context = zmq_ctx_new(), .begin_ns = begin_ns};
+    if (!open_all(&d, arguments, &err) || !begin(&d, &err)) {
+        int status = fail(&err);
+        if (d.run.stuck)
+            _exit(status); /* threads that did start are still running */
+        close_all(&d);
+        return status;
     }
-    settings->readout.doors = settings->output.doors = settings->service.doors = guard_doors(guard);
-    struct pipeline *p = pipeline_create(settings, g, models, context, monitor, &err);
-    if (p == NULL) {
-        guard_stop(&guard);
-        zmq_ctx_term(context);
-        return fail(&err);
-    }
-    const struct run_info *info = pipeline_run_info(p);
-    struct run_info_board board;
-    run_info_board_init(&board, info);
-    pipeline_show(p, &board);
-    struct service *service = service_start(&settings->service, monitor, &board, context, &err);
-    if (service == NULL) {
-        pipeline_destroy(&p);
-        guard_stop(&guard);
-        zmq_ctx_term(context);
-        return fail(&err);
-    }
-    log_models(models);
-    log_start(settings, info, monitor);
-    if (!pipeline_start(p, &err)) {
-        (void)fail(&err);
-        _exit(error_exit_status(&err)); /* threads that did start are still running */
-    }
-    log_info("ready in %.0f ms%s%s", (double)(clock_monotonic_ns() - begin_ns) / 1e6,
-             settings->service.http[0] != '\0' ? "  http://" : "", settings->service.http);
-
-    wait_for_signal(&signals);
-    struct ledger l = monitor_ledger(monitor);
-    log_info("stopping: %" PRIu64 " events in flight", l.in_flight);
-    if (!pipeline_stop(p, settings->service.stop_limit_ns)) {
-        (void)report(monitor);
+    serve(&d, fd, &signals);
+    bool closes = report(&d.run);
+    if (d.run.stuck)
         _exit(1);
-    }
-    service_stop(&service);
-    pipeline_destroy(&p);
-    guard_stop(&guard);
-    zmq_ctx_term(context);
-    return report(monitor) ? 0 : 1;
+    close_all(&d);
+    return closes ? 0 : 1;
+}
+
+static int check(const struct settings *settings, const char *file)
+{
+    struct error err = {0};
+    struct model_set models = {0};
+    struct geometry g = {0};
+    if (!model_set_load(&models, &g, settings, &err))
+        return fail(&err);
+    (void)printf("%s: good\n", file != NULL ? file : "--set");
+    model_set_fini(&models);
+    geometry_fini(&g);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -230,16 +314,6 @@ int main(int argc, char **argv)
         return 0;
     }
     log_set_level((enum log_level)settings.service.log_level);
-    struct model_set models = {0};
-    struct geometry g = {0};
-    if (!model_set_load(&models, &g, &settings, &err))
-        return fail(&err);
-    int status = 0;
-    if (arguments.check)
-        (void)printf("%s: good\n", arguments.config != NULL ? arguments.config : "--set");
-    else
-        status = run(&settings, &g, &models, &monitor, begin_ns);
-    model_set_fini(&models);
-    geometry_fini(&g);
-    return status;
+    return arguments.check ? check(&settings, arguments.config)
+                           : run(&settings, &arguments, &monitor, begin_ns);
 }

@@ -25,6 +25,7 @@ struct run_command {
     char comment[RUN_COMMENT_BYTES];   /* start */
     char asked_by[RUN_OPERATOR_BYTES]; /* for the log; "" unknown */
     bool by_signal;                    /* shutdown */
+    bool by_itself;                    /* at the daemon's own start: nobody asked, no log line */
 };
 
 enum run_outcome {
@@ -51,6 +52,7 @@ struct run_begin {
 
 struct run_reply {
     enum run_outcome outcome;
+    enum error_code code;      /* FAILED: what failed */
     char text[RUN_TEXT_BYTES]; /* what was done, or why not */
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "pipeline/parts.h"
 #include "pipeline/pipeline.h"
 
@@ -119,6 +120,7 @@ static void destroy_epoch(struct pipeline *p, struct epoch **handle)
     shadow_destroy(&e->shadow);
     trigger_destroy(&e->trigger);
     drop_scoring(&e->scoring);
+    free((void *)(uintptr_t)e->info.configuration);
     free(e);
     *handle = NULL;
 }
@@ -151,11 +153,14 @@ static struct epoch *make_epoch(struct pipeline *p, const struct settings *setti
     }
     memcpy(&e->settings, settings, sizeof e->settings);
     e->scoring = scoring;
+    size_t bytes = 0;
+    char *configuration = config_effective(&e->settings, &bytes);
     e->info = (struct run_info){.settings = &e->settings,
                                 .geometry = p->g,
                                 .models = scoring->models,
                                 .engine = engine_name(scoring->engine),
                                 .windows_per_event = engine_windows_per_event(scoring->engine),
+                                .configuration = configuration,
                                 .epoch = p->epochs_made++};
     e->trigger = trigger_create(&e->settings.trigger, scoring->models, p->g, err);
     /* The first one is the publisher's from its creation on. */

@@ -68,6 +68,9 @@ enum run_drain pipeline_drain(struct pipeline *p, uint64_t now_ns, uint64_t wall
 /* The thread that the drain waits for. */
 const char *pipeline_waits_for(const struct pipeline *p);
 
+/* Between two runs: looks after the cards, which have no thread that does. */
+void pipeline_rest(struct pipeline *p, uint64_t now_ns);
+
 /* Both, waiting for the end. False: STUCK. */
 bool pipeline_stop(struct pipeline *p, uint64_t limit_ns);
 

@@ -70,6 +70,7 @@ static void configure(struct run_control *c, const struct run_command *ask, stru
     if (result == RUN_RESULT_BROKEN)
         set_state(c, RUN_ERROR);
     answer(r, RUN_FAILED, "%s", err.text);
+    r->code = err.code;
 }
 
 static bool right_number(const struct run_control *c, const struct run_command *ask,
@@ -100,6 +101,7 @@ static void start(struct run_control *c, const struct run_command *ask, uint64_t
             set_state(c, RUN_ERROR);
         }
         answer(r, RUN_FAILED, "run %u did not begin: %s", ask->run, err.text);
+        r->code = err.code;
         return;
     }
     c->number = ask->run;
@@ -156,6 +158,7 @@ static void shut_down(struct run_control *c, const struct run_command *ask, uint
                       struct run_reply *r)
 {
     c->end_wanted = true;
+    atomic_store(&c->monitor->stopping, true);
     if (c->state == RUN_RUNNING || c->state == RUN_PAUSED)
         begin_drain(c, ask->by_signal ? "signal" : "shutdown", now_ns);
     if (c->state == RUN_DRAINING)
@@ -179,6 +182,8 @@ static void change(struct run_control *c, const struct run_command *ask, struct 
 static void log_answer(const struct run_command *ask, const struct run_reply *r)
 {
     const char *name = run_state_step_name(ask->step);
+    if (ask->by_itself)
+        return;
     const char *by = ask->by_signal ? "signal" : ask->asked_by;
     log_write(r->outcome == RUN_DONE ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s%s%s%s: %s", name,
               by[0] != '\0' ? " (" : "", by, by[0] != '\0' ? ")" : "", r->text);
@@ -188,6 +193,7 @@ void run_control_ask(struct run_control *c, const struct run_command *ask, uint6
                      uint64_t wall_ns, struct run_reply *reply)
 {
     reply->outcome = RUN_DONE;
+    reply->code = ERROR_NONE;
     reply->text[0] = '\0';
     if (ask->step == RUN_STEP_STATUS || ask->step == RUN_STEP_CONFIG)
         return;
@@ -242,7 +248,7 @@ static void end_run(struct run_control *c, bool stuck, uint64_t now_ns)
 
 void run_control_step(struct run_control *c, uint64_t now_ns, uint64_t wall_ns)
 {
-    if (has_run(c))
+    if (c->state != RUN_INITIAL && c->state != RUN_ERROR)
         c->world.tend(c->world.self);
     if (c->state != RUN_DRAINING)
         return;

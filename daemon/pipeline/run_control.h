@@ -43,7 +43,7 @@ struct run_world {
     const char *(*waits_for)(void *self);
     /* reload, model, shadow, prescale; `text` of RUN_TEXT_BYTES says what was done. */
     bool (*change)(void *self, const struct run_command *ask, char *text, struct error *err);
-    /* Called with each step while a run is on. */
+    /* Called with each step while something is configured. */
     void (*tend)(void *self);
     /* The configuration's file, "" none. */
     const char *(*file)(void *self);

@@ -239,6 +239,12 @@ enum run_drain pipeline_drain(struct pipeline *p, uint64_t now_ns, uint64_t wall
     return now_ns < p->limit_ns ? RUN_DRAIN_GOES_ON : overdue(p, now_ns);
 }
 
+void pipeline_rest(struct pipeline *p, uint64_t now_ns)
+{
+    if (!p->running)
+        (void)epoch_take_scored(p, now_ns); /* there is none */
+}
+
 bool pipeline_stop(struct pipeline *p, uint64_t limit_ns)
 {
     const struct timespec moment = {.tv_nsec = (long)NS_PER_MS};

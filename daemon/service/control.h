@@ -37,7 +37,7 @@ struct control *control_create(const struct service_settings *settings,
                                struct run_info_board *board, void *zmq_context, struct error *err);
 void control_destroy(struct control **c);
 
-/* Sleeps until a request comes, `fd` can be read or `timeout_ms` is over; answers what
+/* Sleeps until a request comes, `fd` (-1: none) can be read or `timeout_ms` is over; answers what
  * waits, a few requests at most. `c` NULL: no socket, only `fd` is looked at. True: `fd`
  * can be read. */
 bool control_serve(struct control *c, int fd, long timeout_ms);

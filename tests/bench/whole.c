@@ -216,7 +216,9 @@ struct whole *whole_start(const char *endpoint, const char *model, uint32_t work
     if (zmq_bind(w->decisions, decisions) == 0)
         w->pipeline =
             pipeline_create(&w->settings, &w->geometry, &w->models, w->context, &w->monitor, &err);
-    if (w->pipeline == NULL || !start_run(w->pipeline, &err)) {
+    /* The run's begin comes first. */
+    if (w->pipeline == NULL || !start_run(w->pipeline, &err) ||
+        !whole_receive(w->decisions, NULL)) {
         (void)fprintf(stderr, "%s\n", err.text);
         whole_stop(&w);
     }

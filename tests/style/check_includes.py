@@ -20,7 +20,7 @@ ALLOWED = {
     **{stage: BELOW | {stage} for stage in STAGES},
     "config": BELOW | {"config"},
     "service": BELOW | {"service", "output"},
-    "pipeline": BELOW | STAGES | {"pipeline"},
+    "pipeline": BELOW | STAGES | {"config", "pipeline"},
     "offline": BELOW | STAGES | {"config", "offline"},
 }
 # What clients share with each other; nothing in it knows the daemon. Offline programs

@@ -83,7 +83,7 @@ S("imaging.pool_wires",       imaging.pool_wires,       UINT, START, "0", "0", "
 S("imaging.window_time_bins", imaging.window_time_bins, UINT, START, "0", "0", "1000000", "time bins", "a window spans; 0 or what the model says") \
 S("imaging.window_wires",     imaging.window_wires,     UINT, START, "0", "0", "1000000", "wires", "a window spans; 0 or what the model says") \
 S("imaging.hot.events",  imaging.hot.events,  UINT, START, "0", "0", "10000", "events", "over which a wire's hits are counted, to find wires that become hot; 0: none are counted") \
-S("imaging.hot.hits",    imaging.hot.hits,    REAL, START, "30", "0.001", "1e6", "hits an event", "a wire with more is hot; a hit is a pixel that the wire alone puts above the threshold") \
+S("imaging.hot.hits",    imaging.hot.hits,    REAL, START, "30", "0.001", "1e6", "hits an event", "a wire with more is hot; a hit is a pixel of which the wire has its share of the threshold, pixel_threshold / pool_wires") \
 S("imaging.hot.release", imaging.hot.release, REAL, START, "10", "0", "1e6", "hits an event", "a hot wire with at most so many is quiet again; not above imaging.hot.hits") \
 S("imaging.hot.action",  imaging.hot.action,  CHOICE, START, "mask", "", "", "report | mask", "a hot wire is reported, or its pixels are left out too, with those of the wires pooled with it") \
 S("imaging.hot.most",    imaging.hot.most,    UINT, START, "64", "1", "65536", "wires", "of a plane that may be masked so; more are reported only: they are no longer single wires") \

@@ -39,7 +39,8 @@ struct reduced {
     struct hit *hit;         /* [hit_capacity] */
     struct edge_value *edge; /* [edge_capacity] */
     /* [wires of the plane] Hits of each wire of the fragment, from its first one on: the
-     * pixels that the wire alone puts above the threshold. NULL: not counted. */
+     * pixels of which the wire has at least its share of the threshold, pixel_threshold /
+     * pool_wires. NULL: not counted. */
     uint16_t *wire_hits;
 };
 

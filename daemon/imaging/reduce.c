@@ -94,18 +94,19 @@ static bool put_edges(struct reducer *r, const struct plane_geometry *p, bool co
     return true;
 }
 
-/* Where the sums are above the threshold, to mask[]; false: nowhere. */
-static bool find_hits(struct reducer *r, const struct plane_geometry *p, bool counts)
+/* Where the sums are at or above a threshold, to mask[]; false: nowhere. */
+static bool find_above(struct reducer *r, const struct plane_geometry *p, bool counts,
+                       int64_t least_counts, float least_units)
 {
     uint32_t words = mask_words(p);
-    if (counts) {
-        if (p->threshold_counts > INT32_MAX)
-            return false;
-        int64_t least = p->threshold_counts < INT32_MIN ? INT32_MIN : p->threshold_counts;
-        r->kernel->above_counts(r->sum_i, words, (int32_t)least, r->mask);
-    } else {
-        r->kernel->above_float(r->sum_f, words, (float)p->pre.pixel_threshold, r->mask);
+    if (!counts) {
+        r->kernel->above_float(r->sum_f, words, least_units, r->mask);
+        return true;
     }
+    if (least_counts > INT32_MAX)
+        return false;
+    int64_t least = least_counts < INT32_MIN ? INT32_MIN : least_counts;
+    r->kernel->above_counts(r->sum_i, words, (int32_t)least, r->mask);
     return true;
 }
 
@@ -115,7 +116,7 @@ static bool put_hits(struct reducer *r, const struct plane_geometry *p, bool cou
                      struct reduced *out)
 {
     uint32_t words = mask_words(p);
-    if (!find_hits(r, p, counts))
+    if (!find_above(r, p, counts, p->threshold_counts, (float)p->pre.pixel_threshold))
         return true;
     for (uint32_t w = 0; w < words; w++) {
         for (uint64_t bits = r->mask[w]; bits; bits &= bits - 1) {
@@ -139,11 +140,12 @@ static void clear_padding(struct reducer *r, const struct plane_geometry *p)
     }
 }
 
-/* How often the one wire whose sums these are would make a hit alone. */
+/* How often the one wire whose sums these are has its share of the threshold, or more. */
 static uint16_t count_hits(struct reducer *r, const struct plane_geometry *p, bool counts)
 {
-    uint32_t n = 0, words = mask_words(p);
-    if (!find_hits(r, p, counts))
+    uint32_t n = 0, words = mask_words(p), pool = p->pre.pool_wires;
+    double share = p->pre.pixel_threshold / pool;
+    if (!find_above(r, p, counts, (int64_t)ceil((double)p->threshold_counts / pool), (float)share))
         return 0;
     for (uint32_t w = 0; w < words; w++)
         n += (uint32_t)__builtin_popcountll(r->mask[w]);

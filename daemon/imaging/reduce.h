@@ -20,9 +20,10 @@
  * A masked wire (data/geometry.h) is left unread too, as if all its samples were 0;
  * its neighbours are added as ever. Before the floor a bin loses the wire's pedestal.
  *
- * Where out->wire_hits is given each wire's hits are counted: the pixels that it would
- * make alone. That needs each wire's sums apart, and so costs a pass over the rows of a
- * wire, a few hundred; never one over its samples.
+ * Where out->wire_hits is given each wire's hits are counted: the pixels of which it has
+ * at least its share of the threshold, pixel_threshold / pool_wires. (Alone it may never
+ * reach the threshold, with a clip below it.) That needs each wire's sums apart, and so costs a
+ * pass over the rows of a wire, a few hundred; never one over its samples.
  *
  * A ready-made image is not summed: every value that is not 0 is a hit.
  */

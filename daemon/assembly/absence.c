@@ -77,7 +77,9 @@ static enum loss explain(const struct absence *a, uint32_t source, const struct 
             (cause == LOSS_source && lost_near(unknown, LOSS_source, since)))
             return (enum loss)cause;
     }
-    return LOSS_deadline;
+    bool sending = source != 0 && counter_read(&row->last_seen_ns) >= since;
+    bool blocked = atomic_load_explicit(&a->m->blocked_at_ns, memory_order_relaxed) >= since;
+    return sending && blocked ? LOSS_overload : LOSS_deadline;
 }
 
 /* ---- which wires, whose ---- */

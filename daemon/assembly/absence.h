@@ -6,7 +6,8 @@
  *     network    a jump in that source's sequence was seen
  *     source     a fragment of it could not be read; or one whose header said no source
  *     assembly   a fragment of it did not fit into its event
- *     overload   a fragment of it was dropped on arrival
+ *     overload   a fragment of it was dropped on arrival; or it was sending, but fragments
+ *                waited for a worker or an event slot (readout.overload = block)
  *     deadline   nothing is known: it is silent, slow, or its gap is not seen yet
  *
  * near the event: while it was open, or as long before that. Events that are open at the

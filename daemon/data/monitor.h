@@ -260,6 +260,7 @@ struct monitor {
     /* Time. `timed` is written last of each charge, `timed_until` after it. */
     counter live_ns, draining_ns, dead_ns[MONITOR_DEAD_CAUSE_COUNT], timed_ns;
     _Atomic uint64_t timed_until_ns; /* monotonic; 0: no run yet */
+    _Atomic uint64_t blocked_at_ns;  /* monotonic: a fragment last waited for a worker or a slot */
     struct thread_monitor thread[MONITOR_THREAD_COUNT];
 
     counter invariant_broken[MONITOR_INVARIANT_COUNT]; /* checks that found it untrue */

@@ -78,6 +78,8 @@ static bool assemble(struct pipeline *p, uint64_t now_ns)
         }
     }
     atomic_store_explicit(&p->no_slots, waiting, memory_order_relaxed);
+    if (waiting)
+        atomic_store_explicit(&p->monitor->blocked_at_ns, now_ns, memory_order_relaxed);
     struct assembler_counts counts = assembler_counts(p->assembler);
     uint64_t opened = counts.opened - p->counted.opened;
     uint64_t refused = counts.refused - p->counted.refused;

@@ -112,11 +112,13 @@ static void handle(struct pipeline *p, uint64_t now)
 static void charge(struct pipeline *p, uint64_t now_ns)
 {
     enum monitor_time what = TIME_live;
-    if (p->pending.waits)
+    if (p->pending.waits) {
+        atomic_store_explicit(&p->monitor->blocked_at_ns, now_ns, memory_order_relaxed);
         what = atomic_load(&p->no_slots) ? (enum monitor_time)DEAD_no_slot
                                          : (enum monitor_time)DEAD_no_worker;
-    else if (p->stood_still)
+    } else if (p->stood_still) {
         what = TIME_paused;
+    }
     monitor_time_charge(p->monitor, what, now_ns);
 }
 

@@ -132,6 +132,22 @@ static void an_unreadable_header_explains_anybody(void **state)
     expect_range(0, 1, 0, WIRES, 13, LOSS_source);
 }
 
+/* With overload = block the fragments of a source that sends may stand in a queue while the
+ * event's time runs out; one that is silent is still to blame itself. */
+static void who_waited_for_a_slot_is_not_silent(void **state)
+{
+    (void)state;
+    came(0, 0, 50);
+    atomic_store(&m->blocked_at_ns, 100 * NS_PER_S + 5 * NS_PER_MS);
+    atomic_store(&m->source[2].last_seen_ns, 99 * NS_PER_S);
+    atomic_store(&m->source[3].last_seen_ns, 100 * NS_PER_S - NS_PER_MS);
+    assert_int_equal(explain(false), LOSS_overload);
+    expect_range(0, 0, 50, 50, 12, LOSS_deadline);
+    expect_range(1, 1, 0, WIRES, 13, LOSS_overload);
+    atomic_store(&m->blocked_at_ns, 98 * NS_PER_S);
+    assert_int_equal(explain(false), LOSS_deadline);
+}
+
 static void what_the_stop_cut_off_is_no_fault_of_a_source(void **state)
 {
     (void)state;
@@ -206,6 +222,7 @@ int main(void)
         T(each_source_has_its_own_cause),
         T(an_old_loss_is_no_cause),
         T(an_unreadable_header_explains_anybody),
+        T(who_waited_for_a_slot_is_not_silent),
         T(what_the_stop_cut_off_is_no_fault_of_a_source),
         T(wires_that_nobody_sent_are_nobodys),
         T(wires_change_hands),

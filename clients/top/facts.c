@@ -92,6 +92,13 @@ static void read_sample(struct facts *f, const char *name, const Sparsed__Sample
         text_clean(f->engine, sizeof f->engine, label(s, "engine"));
 }
 
+static void read_health(struct facts_health *to, const Sparsed__Health *from)
+{
+    text_clean(to->state, sizeof to->state, from != NULL ? from->state : "unknown");
+    for (size_t i = 0; from != NULL && i < from->n_reasons && to->n < FACTS_REASONS; i++)
+        text_clean(to->reason[to->n++], FACTS_REASON_BYTES, from->reasons[i]);
+}
+
 void facts_read(struct facts *f, const Sparsed__Metrics *m)
 {
     memset(f, 0, sizeof *f);
@@ -100,6 +107,7 @@ void facts_read(struct facts *f, const Sparsed__Metrics *m)
 #undef X
     f->p50 = f->p99 = f->p999 = f->max = f->latency_sum = f->latency_count = NAN;
     f->time_ns = m->time_ns;
+    read_health(&f->health, m->health);
     text_clean(f->instance, sizeof f->instance, m->instance);
     text_clean(f->version, sizeof f->version, m->version);
     for (size_t i = 0; i < m->n_families; i++) {

@@ -76,6 +76,14 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
     X(missing_wires, "source_missing_wires_total")                                                 \
     X(silent_seconds, "source_silent_seconds")
 
+/* The daemon's own judgement, in its own words (daemon/service/health.h). */
+enum { FACTS_REASONS = 12, FACTS_REASON_BYTES = 160 };
+struct facts_health {
+    char state[32]; /* healthy, idle, ...; "unknown" where the message says nothing */
+    char reason[FACTS_REASONS][FACTS_REASON_BYTES];
+    size_t n;
+};
+
 struct facts_entry {
     char name[FACTS_NAME_BYTES];
     double value;
@@ -95,6 +103,7 @@ struct facts_source {
 
 struct facts {
     uint64_t time_ns; /* of the publisher, since the epoch */
+    struct facts_health health;
     char instance[FACTS_NAME_BYTES], version[FACTS_NAME_BYTES], engine[FACTS_NAME_BYTES];
 #define X(field, name) double field;
     FACTS_SCALARS(X)

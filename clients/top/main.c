@@ -26,7 +26,6 @@ struct top {
     struct facts now, before;
     struct facts_rates rates;
     struct facts_history past;
-    struct view_health health;
     struct view view;
     uint64_t last_ns; /* when the last message came, or the start */
     uint64_t unreadable;
@@ -53,11 +52,12 @@ static const char usage_text[] =
     "Exit status: 0; 1 for --timeout or a failed socket or output; 2 for a bad command line.\n";
 
 static const char *const line_help[] = {
-    "sparsed    healthy, idle, degraded or TROUBLE; instance, run, time since start",
-    "why        trouble: events or fragments lost, decisions missed or not recorded since",
-    "           the last message; ledger not closing; recorder failing; dead time above",
-    "           1 %; a source silent for 5 s while others send; a card's scores differing.",
-    "           idle: no source sends. degraded: a card is not up, the CPU scores for it",
+    "sparsed    sparsed's own word for its health; instance, run, time since start",
+    "why        TROUBLE: in the last 10 s events or fragments were lost, decisions missed or not",
+    "           recorded, or the readout dead for 1 %; a source silent for 5 s while others send;",
+    "           the books do not agree; the recorder fails; a card's scores differ. degraded: a",
+    "           card is not up, the CPU scores for it. idle: no source sends. starting, paused,",
+    "           stopping: as an operator wanted",
     "rate       events in, accepted, lost a second; live: time the readout could take data",
     "accepted   mean accept rate of up to 60 messages; a column a message, newest right",
     "latency    last fragment to decision, since the start; columns: mean of each message",
@@ -163,7 +163,6 @@ static bool take(struct top *t, zmq_msg_t *body)
     t->rates =
         t->has_data ? facts_compare(&t->now, &t->before) : (struct facts_rates){.known = false};
     facts_remember(&t->past, &t->rates);
-    view_health(&t->health, &t->now, &t->rates);
     t->has_data = true;
     t->silence_said = false;
     t->last_ns = subscriber_now_ns();
@@ -200,7 +199,7 @@ static void draw(struct top *t)
     }
     v->n = 0;
     if (t->has_data)
-        view_render(v, &t->now, &t->rates, &t->past, &t->health, t->utf8);
+        view_render(v, &t->now, &t->rates, &t->past, t->utf8);
     if (stale || !t->has_data) {
         /* takes the first line: what is below is old, its health as well */
         v->n += v->n == 0;
@@ -215,8 +214,8 @@ static bool show(struct top *t)
     if (t->mode == SCREEN)
         return true; /* drawn by the loop */
     if (t->mode == JSON)
-        return json_write_line(view_json(&t->now, &t->rates, &t->health, t->endpoint), stdout);
-    view_render(&t->view, &t->now, &t->rates, &t->past, &t->health, t->utf8);
+        return json_write_line(view_json(&t->now, &t->rates, t->endpoint), stdout);
+    view_render(&t->view, &t->now, &t->rates, &t->past, t->utf8);
     for (size_t i = 0; i < t->view.n; i++)
         if (puts(t->view.line[i].text) < 0)
             return false;

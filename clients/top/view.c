@@ -9,93 +9,14 @@
 
 enum { LABEL_COLUMNS = 10 };
 
-__attribute__((format(printf, 2, 3))) static void because(struct view_health *h, const char *format,
-                                                          ...)
-{
-    if (h->n == VIEW_REASONS)
-        return;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(h->reason[h->n++], VIEW_REASON_BYTES, format, args);
-    va_end(args);
-}
-
 static bool is_real_source(const struct facts_source *s)
 {
     return strcmp(s->name, "unknown") != 0 && s->received > 0;
 }
 
-static void judge_sources(struct view_health *h, const struct facts *f)
+static bool in_trouble(const struct facts *f)
 {
-    size_t all = 0, silent = 0;
-    double shortest = INFINITY;
-    for (size_t i = 0; i < f->n_sources; i++)
-        if (is_real_source(&f->source[i])) {
-            all++;
-            silent += f->source[i].silent_seconds > VIEW_SILENT_SECONDS;
-            shortest = fmin(shortest, f->source[i].silent_seconds);
-        }
-    bool idle = silent == all;
-    if (idle && h->state == VIEW_HEALTHY) {
-        h->state = VIEW_IDLE;
-        if (all == 0)
-            because(h, "no fragment has come yet");
-        else
-            because(h, "no source has sent for %.0f s", shortest);
-    }
-    for (size_t i = 0; i < f->n_sources && !idle; i++)
-        if (is_real_source(&f->source[i]) && f->source[i].silent_seconds > VIEW_SILENT_SECONDS) {
-            h->state = VIEW_TROUBLE;
-            because(h, "source %s silent for %.0f s", f->source[i].name,
-                    f->source[i].silent_seconds);
-        }
-}
-
-/* Events are decided all the same: degraded, unless there is trouble already. */
-static void judge_cards(struct view_health *h, const struct facts *f)
-{
-    double cards = facts_sum(&f->cards), up = facts_get(&f->cards, "up");
-    if (!(up < cards))
-        return;
-    because(h, "%.0f of %.0f cards not up, the CPU scores for them", cards - up, cards);
-    if (h->state == VIEW_HEALTHY)
-        h->state = VIEW_DEGRADED;
-}
-
-void view_health(struct view_health *h, const struct facts *f, const struct facts_rates *r)
-{
-    *h = (struct view_health){.state = VIEW_HEALTHY};
-    if (facts_sum(&f->broken) > 0)
-        because(h, "ledger does not close (%.0f checks)", facts_sum(&f->broken));
-    if (f->record_failing > 0)
-        because(h, "the recorder fails to write");
-    if (f->ready == 0)
-        because(h, "sparsed says it is not ready");
-    if (r->known && r->lost_hz > 0)
-        because(h, "%.0f events lost in the last %.1f s", r->lost_hz * r->dt, r->dt);
-    if (r->known && r->fragments_lost > 0)
-        because(h, "%.0f fragments lost in the last %.1f s", r->fragments_lost, r->dt);
-    if (r->known && r->record_lost > 0)
-        because(h, "%.0f accepted events not recorded in the last %.1f s", r->record_lost, r->dt);
-    if (r->known && r->decisions_missed > 0)
-        because(h, "%.0f decisions missed by a subscriber in the last %.1f s", r->decisions_missed,
-                r->dt);
-    if (facts_sum(&f->card_differing) > 0)
-        because(h, "a card gave %.0f scores that are not the CPU's", facts_sum(&f->card_differing));
-    if (r->known && r->live < 0.99)
-        because(h, "dead time %.1f %%", 100 * (1 - r->live));
-    if (h->n > 0)
-        h->state = VIEW_TROUBLE;
-    judge_cards(h, f);
-    judge_sources(h, f);
-}
-
-const char *view_state_name(enum view_state state)
-{
-    return state == VIEW_HEALTHY    ? "healthy"
-           : state == VIEW_IDLE     ? "idle"
-           : state == VIEW_DEGRADED ? "degraded"
-                                    : "TROUBLE";
+    return strcmp(f->health.state, "trouble") == 0;
 }
 
 static struct view_line *begin(struct view *v, const char *label)
@@ -155,22 +76,22 @@ static void sparkline(struct view_line *l, const double *x, size_t n, bool utf8)
     }
 }
 
-static void render_title(struct view *v, const struct facts *f, const struct view_health *h)
+static void render_title(struct view *v, const struct facts *f)
 {
     char up[TEXT_NUMBER_BYTES];
     struct view_line *l = begin(v, "sparsed");
     /* the word comes first: it is the last thing that a narrow terminal cuts off */
-    add(l, "%s   %s  run ", view_state_name(h->state), f->instance);
+    add(l, "%s   %s  run ", in_trouble(f) ? "TROUBLE" : f->health.state, f->instance);
     if (isfinite(f->run))
         add(l, "%.0f", f->run);
     else
         add(l, "-");
     add(l, "  running %s", text_clock(up, sizeof up, f->uptime_seconds));
-    l->bad = h->state == VIEW_TROUBLE;
-    for (size_t i = 0; i < h->n; i++) {
+    l->bad = in_trouble(f);
+    for (size_t i = 0; i < f->health.n; i++) {
         l = begin(v, i == 0 ? "why" : "");
-        add(l, "%s%s", h->reason[i], h->state == VIEW_TROUBLE ? " !" : "");
-        l->bad = h->state == VIEW_TROUBLE;
+        add(l, "%s%s", f->health.reason[i], in_trouble(f) ? " !" : "");
+        l->bad = in_trouble(f);
     }
 }
 
@@ -358,10 +279,10 @@ static void render_rest(struct view *v, const struct facts *f, const struct fact
 }
 
 void view_render(struct view *v, const struct facts *f, const struct facts_rates *r,
-                 const struct facts_history *past, const struct view_health *h, bool utf8)
+                 const struct facts_history *past, bool utf8)
 {
     v->n = 0;
-    render_title(v, f, h);
+    render_title(v, f);
     render_rates(v, f, r, past, utf8);
     render_sources(v, f);
     render_ledger(v, f);

@@ -47,19 +47,17 @@ static json_t *sources(const struct facts *f)
     return array;
 }
 
-static json_t *health(const struct view_health *h)
+static json_t *health(const struct facts_health *h)
 {
     json_t *o = json_object(), *why = json_array();
     for (size_t i = 0; i < h->n; i++)
         (void)json_array_append_new(why, json_clean_string(h->reason[i]));
-    static const char *const name[] = {"healthy", "idle", "trouble", "degraded"};
-    set(o, "state", json_string(name[h->state]));
+    set(o, "state", json_clean_string(h->state));
     set(o, "reasons", why);
     return o;
 }
 
-json_t *view_json(const struct facts *f, const struct facts_rates *r, const struct view_health *h,
-                  const char *endpoint)
+json_t *view_json(const struct facts *f, const struct facts_rates *r, const char *endpoint)
 {
     json_t *o = json_object(), *latency = json_object();
     set(o, "endpoint", json_clean_string(endpoint));
@@ -67,7 +65,7 @@ json_t *view_json(const struct facts *f, const struct facts_rates *r, const stru
     set(o, "version", json_string(f->version));
     set(o, "engine", json_string(f->engine));
     set(o, "time_ns", json_unsigned(f->time_ns));
-    set(o, "health", health(h));
+    set(o, "health", health(&f->health));
     set(o, "rate", rates(r));
     set(latency, "p50_seconds", json_number_or_null(f->p50));
     set(latency, "p99_seconds", json_number_or_null(f->p99));

@@ -85,9 +85,13 @@ def send(socket, message, topic=b"decision.accepted"):
     socket.send_multipart([topic, message.SerializeToString()])
 
 
-def metrics(second, **values):
-    """A Metrics message; values: name -> number, or {label=value: number}."""
+def metrics(second, health=None, **values):
+    """A Metrics message; values: name -> number, or {label=value: number}; health: state and
+    reasons."""
     m = sparsed.Metrics(schema_version=1, instance="TestTPC", version="0", time_ns=second * 10**9)
+    if health:
+        m.health.state = health[0]
+        m.health.reasons.extend(health[1:])
     for name, value in values.items():
         family = m.families.add(name="sparsed_" + name)
         for labels, number in value.items() if isinstance(value, dict) else [("", value)]:
@@ -101,6 +105,7 @@ def metrics(second, **values):
 def steady(second, **more):
     """A healthy daemon's metrics: 300 events a second, one source."""
     values = {
+        "health": ("healthy",),
         "ready": 1,
         "uptime_seconds": second,
         "run": 1207,
@@ -285,36 +290,31 @@ def test_top_rates_are_differences(publisher, start):
     assert second["event_fates"]["rejected"] == 298 * 102
 
 
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        ({"invariant_broken_total": {"invariant=events": 1}}, "ledger does not close"),
-        ({"record_failing": 1}, "recorder fails"),
-        ({"events_total": {"fate=accepted": 202, "fate=rejected": 1, "fate=timeout": 18}},
-         "18 events lost"),
-        ({"dead_seconds_total": {"cause=no_slot": 0.05}}, "dead time 5.0 %"),
-        ({"decisions_missed_total": 4}, "4 decisions missed"),
-        ({"fragments_received_total": {"source=3": 1, "source=4": 1},
-          "source_silent_seconds": {"source=3": 12, "source=4": 0}}, "source 3 silent for 12 s"),
-        ({"fragments_total": {"source=3,fate=assembled": 9, "source=3,fate=bad_size": 2}},
-         "2 fragments lost"),
-        ({"ready": 0}, "not ready"),
-    ],
-)
-def test_top_says_what_is_wrong(publisher, start, change, words):
-    """Each trouble a shifter must walk over for is named; one that is not is missed."""
-    before = steady(100, decisions_missed_total=0,
-                    fragments_total={"source=3,fate=assembled": 0, "source=3,fate=bad_size": 0})
-    health = top_json(publisher, start, [before, steady(101, **change)])[1]["health"]
-    assert health["state"] == "trouble"
-    assert len(health["reasons"]) == 1 and words in health["reasons"][0]
+def test_top_says_what_the_daemon_says(publisher, start):
+    """Page and terminal must not contradict each other: the daemon judges, both repeat it
+    (its judgement: tests/unit/test_health.c)."""
+    lines = top_json(publisher, start, [
+        steady(100, health=("trouble", "18 events lost in the last 10 s: timeout 18",
+                            "source 3 silent for 12 s")),
+        steady(101, health=("idle", "no source has sent for 60 s")),
+        steady(102, health=None),
+        steady(103, health=("\x1b[31mred", *["x\x1b" * 500] * 50))])
+    assert lines[0]["health"] == {"state": "trouble", "reasons": [
+        "18 events lost in the last 10 s: timeout 18", "source 3 silent for 12 s"]}
+    assert lines[1]["health"] == {"state": "idle", "reasons": ["no source has sent for 60 s"]}
+    assert lines[2]["health"] == {"state": "unknown", "reasons": []}
+    assert len(lines[3]["health"]["reasons"]) == 12
+    assert "\x1b" not in lines[3]["health"]["state"] + "".join(lines[3]["health"]["reasons"])
 
 
-def test_top_idle_is_not_trouble(publisher, start):
-    """Between runs nobody sends: no alarm, but not called healthy either."""
-    quiet = steady(100, source_silent_seconds={"source=3": 60})
-    health = top_json(publisher, start, [quiet])[0]["health"]
-    assert health == {"state": "idle", "reasons": ["no source has sent for 60 s"]}
+def test_top_shouts_trouble_and_gives_the_reason(publisher, start):
+    socket, endpoint = publisher
+    p = start("sparse-top", endpoint, "--once")
+    socket.recv()
+    send(socket, steady(100, health=("trouble", "source 3 silent for 12 s")), b"metrics")
+    out, _ = p.communicate(timeout=WAIT_S)
+    assert out.splitlines()[0].startswith("sparsed   TROUBLE   TestTPC")
+    assert out.splitlines()[1] == "why       source 3 silent for 12 s !"
 
 
 def test_top_restart_gives_no_negative_rates(publisher, start):

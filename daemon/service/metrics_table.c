@@ -1,5 +1,6 @@
 #include "service/metrics_table.h"
 
+#include "data/run_state.h"
 #include "service/metrics_books.h"
 #include "service/metrics_cards.h"
 #include "service/metrics_shadow.h"
@@ -236,9 +237,19 @@ static void health(struct sink *s)
         labelled(s, "state", health_state_name((enum health_state)k), h.state == k ? 1 : 0);
 }
 
+/* 1 for the state that run control is in. */
+static void run_state(struct sink *s)
+{
+    uint32_t state = atomic_load(&s->m->run_state);
+    for (uint32_t k = 0; k < RUN_STATE_COUNT; k++)
+        labelled(s, "state", run_state_name((enum run_state)k), state == k ? 1 : 0);
+}
+
 PLAIN(ready, atomic_load(&s->m->ready) && !atomic_load(&s->m->stopping) ? 1 : 0)
 PLAIN(uptime, seconds(uptime_ns(s)))
 PLAIN(run, atomic_load(&s->m->run))
+PLAIN(run_number, atomic_load(&s->m->run_number))
+PLAIN(epoch, s->info->epoch)
 PLAIN(events_in, read(&s->m->events_in))
 PLAIN(events_in_flight, (double)monitor_ledger(s->m).in_flight)
 PLAIN(events_incomplete, read(&s->m->events_incomplete))
@@ -285,7 +296,13 @@ const struct metric metrics_table[] = {
     {"sparsed_health", METRIC_GAUGE, health,
      "1 for the state of health; the page and sparse-top give the reasons."},
     {"sparsed_uptime_seconds", METRIC_GAUGE, uptime, "Time since the start."},
-    {"sparsed_run", METRIC_GAUGE, run, "Run number of the last event decided."},
+    {"sparsed_run", METRIC_GAUGE, run,
+     "Run number of the last event decided, as the readout gave it."},
+    {"sparsed_run_state", METRIC_GAUGE, run_state, "1 for the state of run control."},
+    {"sparsed_run_number", METRIC_GAUGE, run_number,
+     "The operators' number of this run, or of the last one."},
+    {"sparsed_epoch", METRIC_GAUGE, epoch,
+     "Changes of models or settings since the run was configured."},
     {"sparsed_events_in_total", METRIC_COUNTER, events_in, "Events of which a fragment came."},
     {"sparsed_events_total", METRIC_COUNTER, events, "Events by what became of them."},
     {"sparsed_events_in_flight", METRIC_GAUGE, events_in_flight, "Events not decided yet."},

@@ -34,6 +34,7 @@ struct service {
     /* the thread's */
     bool said_ready, said_stopping;
     uint64_t watchdog_ns, heartbeat_seen_ns;
+    uint32_t epoch_seen;
     uint64_t next_metrics_ns, next_pet_ns, next_watch_ns;
 };
 
@@ -87,10 +88,29 @@ static void pet(struct service *s)
     }
 }
 
+/* What decisions are made with has changed: models, or settings that may change in a run. */
+static void note_change(struct service *s, uint64_t wall_ns)
+{
+    char text[WATCH_CHANGE_BYTES], hash[SHA256_HEX_BYTES];
+    const struct run_info *info = run_info_borrow(s->source.board);
+    bool changed = info->epoch != s->epoch_seen;
+    s->epoch_seen = info->epoch;
+    hash_hex(info->settings->sha256, hash);
+    int used =
+        snprintf(text, sizeof text, "change %u: configuration %.8s, model", info->epoch, hash);
+    for (uint32_t i = 0; i < info->models->n_models && (size_t)used < sizeof text; i++)
+        used += snprintf(text + used, sizeof text - (size_t)used, " %s",
+                         info->models->entry[i].model->name);
+    run_info_return(s->source.board);
+    if (changed)
+        watch_note(s->source.watch, wall_ns, false, text);
+}
+
 /* Keeps to whole seconds, so that a second's rate is a second's. */
 static void look(struct service *s, uint64_t now_ns)
 {
     uint64_t wall_ns = clock_wall_ns();
+    note_change(s, wall_ns);
     watch_tick(s->source.watch, now_ns, wall_ns);
     if (s->http != NULL) {
         http_push(s->http, now_ns, wall_ns);

@@ -136,6 +136,8 @@ function showLedger() {
   for (const f of page.fates) $("ledger-text").dataset[f.name] = fates.get(f.name) || 0;
   $("ledger-text").dataset.lost = lost;
   $("ledger-text").classList.toggle("bad-text", lost > 0);
+  const why = [...by("sparsed_events_timed_out_total", "cause")].filter(c => c[1] > 0), late = why.reduce((n, c) => n + c[1], 0);
+  put("incomplete-text", late ? `timed out with wires missing ${count(late)}: ${why.map(c => `${c[0]} ${count(c[1])}`).join(", ")}` : "");
   const pieces = page.fragmentFates.map(f => [f, by("sparsed_fragments_total", "fate").get(f.name) || 0]).filter(p => p[0].lost && p[1] > 0);
   put("fragments-text", pieces.length ? "fragments lost: " + pieces.map(p => `${p[0].name} ${count(p[1])}`).join(", ") : "no fragment lost");
   $("fragments-text").title = pieces.map(p => `${p[0].name}: ${p[0].means}`).join("\n");
@@ -168,7 +170,7 @@ function sourceRows() {
     const silent = sum("sparsed_source_silent_seconds", {source: id});
     const lost = samples("sparsed_fragments_total").filter(s => s[1].source === id && s[1].fate !== "assembled").reduce((n, s) => n + s[0], 0);
     return {id, silent, lost, received: number("sparsed_fragments_received_total", id), missed: number("sparsed_source_missed_total", id),
-      restarts: number("sparsed_source_restarts_total", id), bad: silent > 5};
+      wires: number("sparsed_source_missing_wires_total", id), bad: silent > 5};
   });
 }
 
@@ -180,7 +182,7 @@ function showSources() {
   for (const r of rows.slice(0, shown)) {
     const tr = element($("source-rows"), "tr", undefined, r.bad || r.lost ? "bad" : "");
     const state = r.id === "unknown" ? "not readable ▲" : r.bad ? `silent ${clock(r.silent)} ▲` : "✓ sends";
-    [r.id, state, count(r.received), count(r.lost), count(r.missed), count(r.restarts)].forEach(t => element(tr, "td", t));
+    [r.id, state, count(r.received), count(r.lost), count(r.missed), count(r.wires)].forEach(t => element(tr, "td", t));
     tr.dataset.source = r.id; tr.dataset.received = r.received;
   }
   const known = rows.filter(r => r.id !== "unknown").length;
@@ -206,6 +208,11 @@ function lines() {
       (known(hours) ? `, ${hours.toFixed(hours < 10 ? 1 : 0)} h at this rate` : "") + (unrecorded ? `; ${count(unrecorded)} accepted events not recorded` : ""), failing || unrecorded > 0],
     ["slots", `${count(sum("sparsed_slots_used"))} of ${count(sum("sparsed_slots"))} in use`, sum("sparsed_slots_used") >= sum("sparsed_slots")],
     ["queues", queues || "–", false]];
+  const masked = new Map();
+  for (const [n, l] of samples("sparsed_masked_wires")) masked.set(l.why, (masked.get(l.why) || 0) + n);
+  if (masked.size) list.push(["masked", [...masked].map(([w, n]) => `${w.replace("_", " ")} ${count(n)}`).join(", ") + " wires", masked.get("found_hot") > 0]);
+  const shadow = [...by("sparsed_shadow_events_total", "verdict")];
+  if (shadow.length) list.push(["candidate", shadow.map(([v, n]) => `${v.replace("_", " ")} ${count(n)}`).join(", ") + " events", false]);
   const dead = [...by("sparsed_dead_seconds_total", "cause")].filter(d => d[1] > 0).map(d => `${d[0]} ${seconds(d[1])}`);
   if (dead.length) list.push(["dead time", dead.join(", "), false]);
   return list;

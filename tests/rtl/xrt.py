@@ -55,13 +55,18 @@ class Card:
                         "--units", str(units)], check=True, capture_output=True)
         return cls(programs, library, xclbin, units)
 
+    def run(self, model: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        """sparse-verify, with options of the emulated card."""
+        command = " ".join(map(str, (self.programs / "sparse-device", "--units", self.units,
+                                     *options, self.library)))
+        return subprocess.run(
+            [self.programs / "sparse-verify", "--json", "--engine", "fpga", "--xclbin", self.xclbin,
+             "--device-command", command, model],
+            capture_output=True, text=True, timeout=600, check=False)
+
     def verify(self, model: Path) -> Outcome:
         """Its vectors, scored by the card."""
-        done = subprocess.run(
-            [self.programs / "sparse-verify", "--json", "--engine", "fpga", "--xclbin", self.xclbin,
-             "--device-command",
-             f"{self.programs / 'sparse-device'} --units {self.units} {self.library}", model],
-            capture_output=True, text=True, timeout=600, check=False)
+        done = self.run(model)
         if not done.stdout:
             return Outcome(refused=done.stderr.strip())
         found = json.loads(done.stdout)["models"][0]
@@ -80,6 +85,17 @@ def check(card: Card, model: Path, form: str) -> bool:
     print(f"{name:34s} {form:5s} {card.units} units {found.values:6d} values "
           f"{found.differ:5d} differ", flush=True)
     return found.differ == 0 and found.values > 0
+
+
+def check_error(programs: Path, library: Path, golden: list[Path], folder: Path) -> bool:
+    """A network that was spoilt in the card's memory: the kernel's register says why, and so
+    does sparse-verify; a wrong score or a hang would be found much later."""
+    card = Card.pack(programs, library, folder, "list", 1)
+    model = next(m for m in golden if m.name.startswith("neutrino-sparse_l-16b"))
+    done = card.run(model, "--fault", "bad-image")
+    said = "error code 8" in done.stderr and done.returncode == 1
+    print("a spoilt network: " + (done.stderr.splitlines() or ["nothing said"])[0], flush=True)
+    return said
 
 
 def main() -> None:
@@ -107,6 +123,7 @@ def main() -> None:
                 card = Card.pack(args.bin, args.library, Path(folder), form, units)
                 bad += not check(card, model, form)
                 ran += 1
+        bad += not check_error(args.bin, args.library, golden, Path(folder))
     print(f"{ran} runs through XRT, {bad} not as they must be")
     sys.exit(1 if bad or ran < len(SHORT) else 0)
 

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""The choice between kernels: latency and interval against LUTs and DSPs.
+
+    curve.py measure --build BUILD --shared DIR --figures FILE 20:1 20:2
+    curve.py show --figures FILE --plot PNG
+
+`measure` builds the simulated kernel with N slots and S slots a cycle (N:S), runs the published
+neutrino networks of 16 and 8 bits with that N through it, from lists and images, counts cycles,
+counts resources (fpga/rtl/measure.py) and adds a line to FILE. It reconfigures BUILD, and takes
+minutes for each point. `show` draws the curve, and prints the tables of docs/fpga.md.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from card import Card, compile_model, facts_of, pack_images, pack_lists, read_vectors
+
+HERE = Path(__file__).resolve().parent
+MEASURE = HERE.parents[1] / "fpga" / "rtl" / "measure.py"
+MODEL = {8: "t", 12: "s", 16: "m", 20: "l"}  # size of the published network with so many slots
+WINDOWS = 20
+PUBLISHED = {"lut": 1192e3, "interval": 84, "ns": 5}  # arXiv 2512.06208, sparse-l of 16 bits
+CLOCK_NS = 5
+
+
+def cycles(library: Path, compiler: Path, shared: Path, slots: int, at_once: int,
+           filters: int) -> dict[str, int]:
+    """Latency and interval from lists and images of 16 and 8 bits; ends if a window differs."""
+    found = {}
+    card = Card(library)
+    for bits in (16, 8):
+        model = shared / "golden" / f"neutrino-sparse_{MODEL[slots]}-{bits}b.model.h5"
+        v = read_vectors(model)
+        for form in ("list", "image"):
+            with tempfile.TemporaryDirectory() as folder:
+                image = compile_model(compiler, model, Path(folder) / "image", "--form", form,
+                                      "--slots", str(slots), "--at-once", str(at_once),
+                                      "--filters", str(filters))
+            facts = facts_of(image)
+            windows = (pack_images(facts, v.raw[:WINDOWS]) if form == "image" else
+                       pack_lists(facts, v.raw[:WINDOWS], v.threshold))
+            card.run(facts, windows, image=image)
+            run = card.run(facts, windows)
+            if run.error != 0 or (run.raw != v.expected[:WINDOWS]).any():
+                sys.exit(f"{model.name} from {form}s: not what the golden vectors say")
+            latency = run.last_score.astype(int) - run.last_beat.astype(int)
+            found[f"latency_{form}{bits}"] = int(latency.max())
+            found[f"interval_{form}{bits}"] = int(np.diff(run.last_score.astype(int)).max())
+    card.close()
+    return found
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Adds a line for each point."""
+    for point in arguments.points:
+        slots, at_once = (int(n) for n in point.split(":"))
+        filters = 3 if at_once == 1 else 1
+        if arguments.library is None:
+            build = arguments.build
+            subprocess.run(["cmake", "-B", build, f"-DSPARSED_RTL_SLOTS={slots}",
+                            f"-DSPARSED_RTL_AT_ONCE={at_once}", f"-DSPARSED_RTL_FILTERS={filters}"],
+                           check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["cmake", "--build", build, "--target", "kernel_rtl", "sparse-rtl"],
+                           check=True, stdout=subprocess.DEVNULL)
+        library = arguments.library or arguments.build / "fpga" / "rtl" / "libkernel_rtl.so"
+        compiler = arguments.compiler or arguments.build / "bin" / "sparse-rtl"
+        counted = subprocess.run([sys.executable, MEASURE, "--slots", str(slots), "--at-once",
+                                  str(at_once), "--filters", str(filters), "--json"],
+                                 check=True, capture_output=True, text=True)
+        figures = json.loads(counted.stdout) | cycles(library, compiler, arguments.shared, slots,
+                                                      at_once, filters)
+        with arguments.figures.open("a") as file:
+            file.write(json.dumps(figures) + "\n")
+
+
+def read(figures: Path) -> list[dict]:
+    """The last line of each point, in order."""
+    points = {}
+    for line in figures.read_text().splitlines():
+        p = json.loads(line)
+        points[p["at_once"], p["slots"]] = p
+    return [points[k] for k in sorted(points)]
+
+
+def tables(points: list[dict]) -> None:
+    """The curve, and scores a second of the area of 100,000 LUTs."""
+    print("| N | slots a cycle | LUT | DSP | levels, CARRY4 | latency list, image | interval list,"
+          " image 16 b, 8 b |\n|---|---|---|---|---|---|---|")
+    for p in points:
+        print(f"| {p['slots']} | {p['at_once']} | {p['lut'] / 1e3:.1f}k | {p['DSP']} | "
+              f"{p['levels']}, {p['carries']} | {p['latency_list16']}, {p['latency_image16']} | "
+              f"{p['interval_list16']}, {p['interval_image16']}, {p['interval_image8']} |")
+
+    def rate(interval: float, lut: float, ns: float = CLOCK_NS) -> float:
+        return 1e3 / (interval * ns) / (lut / 1e5)  # millions a second and 100k LUT
+
+    before = rate(PUBLISHED["interval"], PUBLISHED["lut"], PUBLISHED["ns"])
+    print(f"\npublished: {before:.2f} million scores a second and 100k LUT\n\n"
+          "| N | slots a cycle | lists | images of 16 bits | of 8 bits |\n|---|---|---|---|---|")
+    for p in points:
+        cells = []
+        for kind in ("list16", "image16", "image8"):
+            here = rate(p[f"interval_{kind}"], p["lut"])
+            cells.append(f"{here:.1f} ({here / before:.0f} times)")
+        print(f"| {p['slots']} | {p['at_once']} | {' | '.join(cells)} |")
+
+
+def plot(points: list[dict], path: Path) -> None:
+    """Latency and interval against LUTs and DSPs."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    for axis, key, scale, label in ((axes[0], "lut", 1e-3, "thousand LUT"), (axes[1], "DSP", 1, "DSP")):
+        for at_once, colour in ((1, "#1f5fa8"), (2, "#c2571a")):
+            line = [p for p in points if p["at_once"] == at_once]
+            x = [p[key] * scale for p in line]
+            for kind, style in (("latency_list16", "o-"), ("interval_list16", "s--")):
+                name = kind.split("_", maxsplit=1)[0]
+                axis.plot(x, [p[kind] for p in line], style, color=colour,
+                          label=f"{name}, {at_once} slot{'s' * (at_once > 1)} a cycle")
+            for p, at in zip(line, x):
+                axis.annotate(f"N = {p['slots']}", (at, p["latency_list16"]), fontsize=7,
+                              textcoords="offset points", xytext=(4, 4))
+        axis.set_xlabel(label)
+        axis.set_xlim(left=0)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylabel("cycles, neutrino network from lists")
+    axes[1].legend(fontsize=7, loc="center right")
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("measure", help="measure points of the curve")
+    one.add_argument("points", nargs="+", help="N:S, slots and slots a cycle")
+    one.add_argument("--build", type=Path, required=True, help="configured build folder")
+    one.add_argument("--shared", type=Path, required=True, help="folder of the test data")
+    one.add_argument("--library", type=Path, help="take this kernel, which has the one point")
+    one.add_argument("--compiler", type=Path, help="take this sparse-rtl")
+    one.add_argument("--figures", type=Path, required=True, help="lines of JSON, added to")
+    two = commands.add_parser("show", help="draw the curve, print the tables")
+    two.add_argument("--figures", type=Path, required=True, help="lines of JSON")
+    two.add_argument("--plot", type=Path, help="PNG to write")
+    arguments = parser.parse_args()
+    if arguments.command == "measure":
+        measure(arguments)
+        return
+    points = read(arguments.figures)
+    tables(points)
+    if arguments.plot is not None:
+        plot(points, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -67,6 +67,7 @@ struct run_status {
     uint64_t changes;                 /* of settings or models in the run */
     uint64_t drain_left_ns;           /* while draining: until the limit */
     const char *waits_for;            /* while draining: the thread that has not ended; else NULL */
+    bool last_complete;               /* nothing of the last run was given up */
     char last_result[RUN_TEXT_BYTES]; /* how the last run ended */
     char configuration_file[SETTINGS_PATH_BYTES]; /* "": none, all from the command line */
 };

@@ -273,6 +273,8 @@ void run_control_status(const struct run_control *c, uint64_t now_ns, struct run
     memcpy(s->last_result, c->last_result, sizeof s->last_result);
     (void)snprintf(s->configuration_file, sizeof s->configuration_file, "%s",
                    c->world.file(c->world.self));
+    struct run_count left[RUN_COUNTS];
+    s->last_complete = run_tally_unfinished(&c->last, left) == 0;
     run_tally_read(c->monitor, &s->all);
     s->tally = c->last;
     if (has_run(c)) {

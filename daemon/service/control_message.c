@@ -242,6 +242,7 @@ static void fill_status(struct parts *p, const struct run_status *s,
     m->health = text(health->text);
     m->drain_left_ns = s->drain_left_ns;
     m->last_result = text(s->last_result);
+    m->last_complete = s->last_complete;
     m->configuration_file = text(s->configuration_file);
     m->configuration_sha256 =
         (ProtobufCBinaryData){SHA256_BYTES, (uint8_t *)(uintptr_t)info->settings->sha256};

@@ -8,21 +8,50 @@ install(DIRECTORY config/prometheus DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/sparsed/proto FILES_MATCHING PATTERN *.proto)
 
-# Man pages are the programs' own --help.
+# Of every program: a man page, which is its own --help, and bash completion made of the same.
+# Rows: program|what it is. sparsed-xrt has none of them: nobody but sparsed starts it.
+set(programs
+  "sparsed|trigger daemon for experiments with sparse images"
+  "sparse-calibrate|pedestals, noise and masks of single wires"
+  "sparse-decisions|what sparsed decides, a line an event"
+  "sparse-device|an emulated card"
+  "sparse-hls|a network as an HLS project"
+  "sparse-keys|keys for sockets of sparsed and its clients"
+  "sparse-replay|recorded events, sent as a detector would send them"
+  "sparse-rtl|a network for the kernel in SystemVerilog"
+  "sparse-score|the trigger over a file, without sockets"
+  "sparse-simulate|events of a simulated detector"
+  "sparse-top|a running sparsed at a glance"
+  "sparse-verify|a model's vectors on every engine, bit by bit"
+  "sparse-xclbin|a kernel for XRT in emulation"
+  "sparsectl|controls the runs of a sparsed")
 find_program(HELP2MAN help2man)
 if(HELP2MAN AND NOT SPARSED_SANITIZE)
-  set(pages "")
-  foreach(program sparsed sparse-verify sparse-score sparse-replay sparse-decisions sparse-top sparse-hls
-          sparse-device)
-    set(page ${CMAKE_BINARY_DIR}/man/${program}.1)
-    add_custom_command(OUTPUT ${page}
-      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/man
-      COMMAND ${HELP2MAN} --no-info --name=${PROJECT_DESCRIPTION} -o ${page} $<TARGET_FILE:${program}>
-      DEPENDS ${program} VERBATIM)
-    list(APPEND pages ${page})
+  set(made "")
+  foreach(row ${programs})
+    string(REGEX MATCH "^([^|]+)[|](.+)$" row "${row}")
+    set(program ${CMAKE_MATCH_1})
+    set(file "")
+    if(TARGET ${program})
+      set(file $<TARGET_FILE:${program}>)
+    elseif(program STREQUAL sparse-xclbin)
+      set(file ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/sparse-xclbin)
+    endif()
+    if(file)
+      set(page ${CMAKE_BINARY_DIR}/man/${program}.1)
+      set(completion ${CMAKE_BINARY_DIR}/completions/${program})
+      add_custom_command(OUTPUT ${page} ${completion}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/man ${CMAKE_BINARY_DIR}/completions
+        COMMAND ${HELP2MAN} --no-info --name=${CMAKE_MATCH_2} --version-string=${PROJECT_VERSION}
+                -o ${page} ${file}
+        COMMAND ${SPARSED_PYTHON} ${PROJECT_SOURCE_DIR}/cmake/completion.py ${program} ${file} > ${completion}
+        DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/completion.py VERBATIM)
+      list(APPEND made ${page} ${completion})
+    endif()
   endforeach()
-  add_custom_target(sparsed_man ALL DEPENDS ${pages})
-  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  add_custom_target(sparsed_man ALL DEPENDS ${made})
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/completions/ DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endif()
 
 # dpkg asks before it overwrites a file of this list that was edited.
@@ -41,5 +70,7 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE "")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3, python3-zmq, python3-protobuf")
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${conffiles})
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${conffiles} ${PROJECT_SOURCE_DIR}/cmake/debian/postinst
+  ${PROJECT_SOURCE_DIR}/cmake/debian/prerm ${PROJECT_SOURCE_DIR}/cmake/debian/postrm)
 include(CPack)

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 
+from check_install import check_all
+
 build, cpack, version = sys.argv[1:]
 WANTED = [f"./usr/bin/{name}" for name in
           ("sparsed", "sparse-replay", "sparse-top", "sparse-decisions", "sparse-verify",
-           "sparse-score", "sparse-device", "sparse-xclbin", "sparse-hls")]
+           "sparse-score", "sparse-device", "sparse-xclbin", "sparse-hls", "sparse-keys")]
 WITH_XRT = ["./usr/bin/sparsed-xrt"]  # where the build found XRT
 WANTED += ["./usr/lib/systemd/system/sparsed.service", "./usr/lib/python3/dist-packages/sparsed/__init__.py",
            "./usr/lib/python3/dist-packages/sparsed/decision_pb2.py", "./usr/share/doc/sparsed/operations.md",
@@ -33,6 +35,7 @@ with tempfile.TemporaryDirectory() as folder:
     files = {line.split()[5] for line in output("dpkg", "-c", deb).splitlines()}
     depends = output("dpkg-deb", "-f", deb, "Depends")
     conffiles = output("dpkg-deb", "-I", deb, "conffiles").split()
+    check_all(packages[0])
 
 if (pathlib.Path(build) / "bin/sparsed-xrt").exists():
     WANTED += WITH_XRT

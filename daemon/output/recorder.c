@@ -19,6 +19,8 @@
 #define SECOND_NS       UINT64_C(1000000000)
 #define BACK_OFF_MAX_NS (60 * SECOND_NS)
 
+enum { MOST_PATHS = 10000 }; /* of one second */
+
 struct recorder {
     struct record_settings settings;
     const struct run_info *info; /* of the event being written */
@@ -175,6 +177,18 @@ static void make_path(const struct recorder *r, const char *what, uint32_t run, 
                    name[0] != '\0' ? name : "sparsed", what, run, date, r->sequence);
 }
 
+/* The first such path that is not there yet: a daemon that was killed and started again
+ * within a second has used some of them. */
+static void free_path(struct recorder *r, const char *what, uint32_t run, uint64_t wall_ns,
+                      char *path, size_t bytes)
+{
+    make_path(r, what, run, wall_ns, path, bytes);
+    for (uint32_t i = 0; i < MOST_PATHS && access(path, F_OK) == 0; i++) {
+        r->sequence++;
+        make_path(r, what, run, wall_ns, path, bytes);
+    }
+}
+
 /* Counts are kept as counts where every fragment of the event has counts. */
 static bool has_counts(const struct event *ev)
 {
@@ -210,7 +224,7 @@ static bool open_file(struct recorder *r, const char *path, bool counts, uint64_
 static bool open_for(struct recorder *r, const struct event *ev, uint64_t now_ns, uint64_t wall_ns)
 {
     char path[SETTINGS_PATH_BYTES + 160];
-    make_path(r, "run", ev->id.run, wall_ns, path, sizeof path);
+    free_path(r, "run", ev->id.run, wall_ns, path, sizeof path);
     r->run = ev->id.run;
     return open_file(r, path, has_counts(ev), 1, now_ns);
 }
@@ -272,7 +286,7 @@ void recorder_end_run(struct recorder *r, const struct run_record *run, const st
         flush(r, now_ns);
     } else if (r->back_off_ns == 0) {
         r->info = info;
-        make_path(r, "end", run->number, run->end_wall_ns, path, sizeof path);
+        free_path(r, "end", run->number, run->end_wall_ns, path, sizeof path);
         (void)open_file(r, path, false, 0, now_ns);
     }
     if (r->file == NULL) {

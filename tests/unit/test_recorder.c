@@ -321,11 +321,28 @@ static void a_directory_that_vanishes_is_no_crash(void **state)
     recorder_destroy(&r);
 }
 
+/* Killed and started again in the same second: the second daemon once found its first file's
+ * name taken, and lost what was accepted in the second that it waited before it tried again. */
+static void a_name_that_is_taken_costs_no_event(void **state)
+{
+    (void)state;
+    for (uint32_t daemon = 0; daemon < 3; daemon++) {
+        struct recorder *r = create();
+        write_events(r, 10 * daemon, 2, second);
+        recorder_destroy(&r);
+    }
+    char path[32][400];
+    assert_int_equal(list_files(path), 3);
+    assert_int_equal(counter_read(&run->monitor.recorded_events), 6);
+    assert_int_equal(counter_read(&run->monitor.record_lost), 0);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(what_is_written_can_be_read),
+        T(a_name_that_is_taken_costs_no_event),
         T(samples_are_kept_as_they_came),
         T(files_rotate_by_time_and_run),
         T(a_killed_writer_leaves_a_readable_file),

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -249,6 +250,17 @@ static void serve(struct daemon *d, int fd, const sigset_t *signals)
         (void)close(fd);
 }
 
+/* Connections are descriptors, and an I/O thread without any spins: as many as the system
+ * allows us. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(struct settings *settings, const struct arguments *arguments,
                struct monitor *monitor, uint64_t begin_ns)
 {
@@ -256,6 +268,7 @@ static int run(struct settings *settings, const struct arguments *arguments,
     struct error err = {0};
     sigset_t signals;
     int fd = watch_signals(&signals);
+    raise_descriptors();
     heap_keep_freed();
     d = (struct daemon){
         .settings = settings, .monitor = monitor, .context = zmq_ctx_new(), .begin_ns = begin_ns};

@@ -21,12 +21,13 @@ enum { WINDOWS = 3, OUTPUTS = 2, WIRES = 24, BOOKS_EVERY = 16 };
 
 static uint8_t decided[NIGHT_EVENTS]; /* in this run */
 static uint64_t decisions, decisions_in_run;
-static uint64_t by_fate[4];
+static uint8_t in_force[SHA256_BYTES]; /* the configuration, as the last run record says */
+static struct pipeline *last;          /* whose threads ran in the last step */
 
 void check_reset(void)
 {
     memset(decided, 0, sizeof decided);
-    memset(by_fate, 0, sizeof by_fate);
+    last = NULL;
     decisions = decisions_in_run = 0;
 }
 
@@ -35,8 +36,8 @@ void check_reset(void)
 static void check_scores(const Sparsed__Decision *d, int t)
 {
     if (d->n_models != 1 || d->n_windows != WINDOWS) {
-        night_fail("event %llu: %zu models, %zu windows", (unsigned long long)d->event,
-                   d->n_models, d->n_windows);
+        night_fail("event %llu: %zu models, %zu windows", (unsigned long long)d->event, d->n_models,
+                   d->n_windows);
         return;
     }
     int i = models_find(d->models[0]->sha256.data);
@@ -50,9 +51,8 @@ static void check_scores(const Sparsed__Decision *d, int t)
         for (uint32_t k = 0; k < OUTPUTS; k++) {
             if (d->windows[w]->score_raw[k] != want[w * OUTPUTS + k])
                 night_fail("event %llu, window %u: score %lld, but %s gives %lld",
-                           (unsigned long long)d->event, w,
-                           (long long)d->windows[w]->score_raw[k], d->models[0]->name,
-                           (long long)want[w * OUTPUTS + k]);
+                           (unsigned long long)d->event, w, (long long)d->windows[w]->score_raw[k],
+                           d->models[0]->name, (long long)want[w * OUTPUTS + k]);
         }
     }
 }
@@ -69,7 +69,10 @@ static void take_decision(const Sparsed__Decision *d)
         night_fail("event %llu was decided twice", (unsigned long long)d->event);
     decisions++;
     decisions_in_run++;
-    by_fate[d->fate]++;
+    if (d->configuration_sha256.len != SHA256_BYTES ||
+        memcmp(d->configuration_sha256.data, in_force, SHA256_BYTES) != 0)
+        night_fail("event %llu was decided with a configuration of which no record told",
+                   (unsigned long long)d->event);
     if (d->accept != (d->fate == SPARSED__DECISION_FATE__ACCEPTED))
         night_fail("event %llu: accept and fate differ", (unsigned long long)d->event);
     if (!d->incomplete)
@@ -82,6 +85,8 @@ static void take_record(const Sparsed__RunRecord *r)
         memset(decided, 0, sizeof decided);
         decisions_in_run = 0;
     }
+    if (r->configuration_sha256.len == SHA256_BYTES)
+        memcpy(in_force, r->configuration_sha256.data, SHA256_BYTES);
     uint64_t in = 0, ends = 0, length = 0;
     for (size_t i = 0; i < r->n_events; i++)
         *(strcmp(r->events[i]->name, "in") == 0 ? &in : &ends) += r->events[i]->value;
@@ -198,6 +203,7 @@ void check_step(void)
     struct pipeline *p = threads_pipeline();
     if (p == NULL || night.failed)
         return;
+    last = p;
     check_fragments(p);
     check_events(p);
     check_epochs(p);
@@ -206,6 +212,18 @@ void check_step(void)
 }
 
 /* ---- ends ---- */
+
+/* Nothing holds an epoch any more but the one in force; only one whose cards are not gone
+ * may have to wait. */
+static void check_epochs_are_gone(struct pipeline *p)
+{
+    pipeline_tend(p);
+    if (p->n_alive > 1 && atomic_load(&p->alive[0]->scoring->rested))
+        night_fail("after the drain %u epochs are alive, the oldest with %llu events", p->n_alive,
+                   (unsigned long long)p->alive[0]->events);
+    if (assembler_slots_used(p->assembler) > 0)
+        night_fail("after the drain %u event slots are in use", assembler_slots_used(p->assembler));
+}
 
 void check_drained(void)
 {
@@ -223,6 +241,9 @@ void check_drained(void)
     if (wanted != recorded)
         night_fail("%llu accepted events to record, %llu recorded or lost",
                    (unsigned long long)wanted, (unsigned long long)recorded);
+    if (last != NULL)
+        check_epochs_are_gone(last);
+    last = NULL;
     check_invariants();
 }
 

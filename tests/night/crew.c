@@ -15,6 +15,7 @@ static char file[FILES][SETTINGS_PATH_BYTES];
 static uint64_t next_ns, draining_since_ns;
 static uint32_t run, actions_left;
 static bool draining;
+static uint64_t changes;
 
 static const char text[] = "[detector]\n"
                            "name = \"night\"\n"
@@ -62,7 +63,8 @@ void crew_reset(void)
     next_ns = night.now_ns;
     run = 0;
     draining = false;
-    actions_left = 4 + (uint32_t)random_below(&night.random, 16);
+    changes = 0;
+    actions_left = 4 + (uint32_t)random_below(&night.random, 30);
 }
 
 uint64_t crew_next_ns(void)
@@ -73,6 +75,11 @@ uint64_t crew_next_ns(void)
 bool crew_over(void)
 {
     return run_control_ended(&night.control);
+}
+
+uint64_t crew_changes(void)
+{
+    return changes;
 }
 
 /* Asks, and holds the answer against the table of states. */
@@ -91,6 +98,9 @@ static enum run_outcome ask(const struct run_command *command)
     if ((reply.outcome == RUN_REFUSED || reply.outcome == RUN_BAD) && after != before)
         night_fail("%s was refused and led from %s to %s", run_state_step_name(command->step),
                    run_state_name(before), run_state_name(after));
+    bool change = command->step == RUN_STEP_MODEL || command->step == RUN_STEP_RELOAD ||
+                  command->step == RUN_STEP_PRESCALE || command->step == RUN_STEP_SHADOW;
+    changes += change && reply.outcome == RUN_DONE ? 1 : 0;
     return reply.outcome;
 }
 
@@ -202,7 +212,7 @@ static void goes_on(void)
     }
     if (state == RUN_INITIAL || (state == RUN_CONFIGURED && random_chance(&night.random, 30))) {
         begin();
-    } else if (actions_left > 0 && random_chance(&night.random, 10)) {
+    } else if (actions_left > 0 && random_chance(&night.random, 20)) {
         actions_left--;
         something();
     }

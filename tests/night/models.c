@@ -135,8 +135,8 @@ static void make_samples(struct random *r)
     }
 }
 
-static bool push_plane(struct assembler *a, struct reducer *r, const struct geometry *g,
-                       uint32_t t, uint32_t plane)
+static bool push_plane(struct assembler *a, struct reducer *r, const struct geometry *g, uint32_t t,
+                       uint32_t plane)
 {
     static struct hit hit[4096];
     static struct edge_value edge[4096];

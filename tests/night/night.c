@@ -265,6 +265,50 @@ static bool run_night(uint64_t seed)
     return !night.failed;
 }
 
+/* What the nights have seen, so that nobody believes in nights in which nothing happens. */
+struct seen {
+    uint64_t event[EVENT_FATE_COUNT], fragment[FRAGMENT_FATE_COUNT];
+    uint64_t runs, changes, recorded, record_lost, fallbacks, shadowed, stuck;
+};
+static struct seen seen;
+
+static void look_back(void)
+{
+    for (uint32_t k = 0; k < EVENT_FATE_COUNT; k++)
+        seen.event[k] += counter_read(&monitor.event_fate[k]);
+    for (uint32_t i = 0; i < atomic_load(&monitor.n_sources); i++) {
+        for (uint32_t k = 0; k < FRAGMENT_FATE_COUNT; k++)
+            seen.fragment[k] += counter_read(&monitor.source[i].fate[k]);
+    }
+    for (uint32_t k = 0; k < MONITOR_FPGA_FALLBACK_COUNT; k++)
+        seen.fallbacks += counter_read(&monitor.fpga_fallback[k]);
+    for (uint32_t k = 0; k < MONITOR_SHADOW_VERDICT_COUNT; k++)
+        seen.shadowed += counter_read(&monitor.shadow_verdict[k]);
+    seen.runs += night.control.runs;
+    seen.changes += crew_changes();
+    seen.recorded += counter_read(&monitor.recorded_events);
+    seen.record_lost += counter_read(&monitor.record_lost);
+    seen.stuck += night.control.stuck ? 1 : 0;
+}
+
+static void say_seen(void)
+{
+    (void)printf("  events   ");
+    for (uint32_t k = 0; k < EVENT_FATE_COUNT; k++)
+        (void)printf(" %s %" PRIu64, event_fate_name((enum event_fate)k), seen.event[k]);
+    (void)printf("\n  fragments");
+    for (uint32_t k = 0; k < FRAGMENT_FATE_COUNT; k++) {
+        if (seen.fragment[k] > 0)
+            (void)printf(" %s %" PRIu64, fragment_fate_name((enum fragment_fate)k),
+                         seen.fragment[k]);
+    }
+    (void)printf("\n  runs %" PRIu64 ", changes %" PRIu64 ", recorded %" PRIu64
+                 ", not recorded %" PRIu64 ", windows that a card did not score %" PRIu64
+                 ", events in the shadow %" PRIu64 ", drains that got stuck %" PRIu64 "\n",
+                 seen.runs, seen.changes, seen.recorded, seen.record_lost, seen.fallbacks,
+                 seen.shadowed, seen.stuck);
+}
+
 static void tell(void)
 {
     uint64_t from = night.traced > NIGHT_TRACE ? night.traced - NIGHT_TRACE : 0;
@@ -331,12 +375,14 @@ static int nights(const struct arguments *a, unsigned job)
         bool good = run_night(seed);
         steps += night.steps;
         n++;
+        look_back();
         if (!good) {
             failed++;
             tell();
         }
     }
     (void)printf("%" PRIu64 " nights, %" PRIu64 " steps, %u failed\n", n, steps, failed);
+    say_seen();
     (void)fflush(stdout);
     return failed == 0 ? 0 : 1;
 }

@@ -59,13 +59,13 @@ static inline bool random_chance(struct random *r, uint64_t percent)
 
 /* How bad a night is: percent, or per mille where it says so. */
 struct weather {
-    uint32_t loss, copy, disorder, rubbish; /* of messages, per mille */
-    uint32_t silence;                       /* a source stops for a while, per mille an event */
-    uint32_t peer_full;                     /* a decision finds no room, percent */
-    uint32_t disk_slow, disk_fails;         /* percent of writes */
+    uint32_t loss, copy, disorder, rubbish;    /* of messages, per mille */
+    uint32_t silence;                          /* a source stops for a while, per mille an event */
+    uint32_t peer_full;                        /* a decision finds no room, percent */
+    uint32_t disk_slow, disk_fails;            /* percent of writes */
     uint32_t card_fails, card_late, card_lies; /* per mille of batches */
-    uint32_t stall;                         /* a thread gets no time for a while, per mille */
-    uint64_t period_ns;                     /* between events */
+    uint32_t stall;                            /* a thread gets no time for a while, per mille */
+    uint64_t period_ns;                        /* between events */
     bool clock_jumps;
 };
 
@@ -100,9 +100,9 @@ void night_pass(uint64_t ns);
 /* --- threads.c --- */
 
 void threads_reset(void);
-bool threads_step(void);                          /* one step of a random thread; false: all sleep */
+bool threads_step(void); /* one step of a random thread; false: all sleep */
 void threads_block(const char *name, uint64_t ns); /* gets no time for so long */
-uint64_t threads_next_ns(void);                   /* when one wakes by itself */
+uint64_t threads_next_ns(void);                    /* when one wakes by itself */
 void threads_wake_all(void);
 struct pipeline *threads_pipeline(void); /* whose threads they are; NULL: there are none */
 bool threads_blocked(const char *name);
@@ -144,7 +144,8 @@ int readout_template(uint32_t run, uint32_t subrun, uint64_t event);
 void crew_reset(void);
 uint64_t crew_next_ns(void);
 void crew_act(void);
-bool crew_over(void); /* the daemon has ended */
+bool crew_over(void);                       /* the daemon has ended */
+uint64_t crew_changes(void);                /* of models and settings that were taken */
 const char *crew_configuration(uint32_t i); /* files written by crew_write */
 bool crew_write(const char *folder);
 
@@ -158,9 +159,9 @@ uint64_t card_open(void);
 /* --- check.c --- */
 
 void check_reset(void);
-void check_step(void);     /* after each step of a thread */
+void check_step(void); /* after each step of a thread */
 void check_decision(const char *topic, const void *body, size_t bytes);
-void check_drained(void);  /* a run has ended */
-void check_end(void);      /* the daemon has ended */
+void check_drained(void); /* a run has ended */
+void check_end(void);     /* the daemon has ended */
 
 #endif

@@ -1,7 +1,7 @@
 """completion.py PROGRAM HELP-COMMAND...: bash completion for a program, on standard output.
 
 Made of what the program's own --help says, so that it never lags behind: options, values that are
-listed there (push|pub, {list,image}), file names, commands (the lines under "Commands:"), and for
+listed there (push|pub, {list,image}), file names, commands (the lines under "Commands"), and for
 `--set KEY=VALUE` the keys of `sparsed --print-config`. Needs no bash-completion library.
 """
 from __future__ import annotations
@@ -30,8 +30,8 @@ def read_options(text: str) -> dict[str, str]:
 
 
 def read_commands(text: str) -> list[str]:
-    """The words that begin the lines under "Commands:"."""
-    section = re.search(r"^Commands:\n((?:[ \t]+.*\n|\n)+)", text, re.M)
+    """The words that begin the lines under "Commands"."""
+    section = re.search(r"^Commands:?\n((?:[ \t]+.*\n|\n)+)", text, re.M)
     return re.findall(r"^ {1,4}([a-z][a-z-]+)\b", section[1], re.M) if section else []
 
 

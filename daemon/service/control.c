@@ -114,12 +114,21 @@ static bool skip_rest(void *socket, const zmq_msg_t *first)
     return any;
 }
 
+/* Behind a locked door the log has the name of the key, whatever the request says. */
+static void name_the_key(zmq_msg_t *request, struct run_command *ask)
+{
+    const char *name = zmq_msg_gets(request, "User-Id");
+    if (name != NULL)
+        (void)snprintf(ask->asked_by, sizeof ask->asked_by, "%s", name);
+}
+
 static void answer(struct control *c, zmq_msg_t *request)
 {
     struct run_command ask;
     struct run_reply reply = {.outcome = RUN_DONE};
     bool many = skip_rest(c->socket, request);
     bool good = control_message_read(zmq_msg_data(request), zmq_msg_size(request), &ask, &reply);
+    name_the_key(request, &ask);
     if (many) {
         reply.outcome = RUN_BAD;
         (void)snprintf(reply.text, sizeof reply.text, "a request has one part");

@@ -27,6 +27,7 @@ push = ["@{push}"]
 http = "127.0.0.1:{http}"
 metrics = ["@{metrics}"]
 metrics_interval = "50 ms"
+control = {control}
 """
 KEYS = """
 [security]
@@ -54,8 +55,10 @@ class Doors:
 
     def metric(self, name):
         """Sum over the samples of a metric whose line begins with `name`."""
-        return sum(float(line.split()[-1]) for line in self.page().splitlines()
-                   if line.startswith(name))
+        values = [float(line.split()[-1]) for line in self.page().splitlines()
+                  if line.startswith(name)]
+        assert values, f"no metric {name}"
+        return sum(values)
 
     def refused(self, door, *causes):
         lines = [f'sparsed_door_refused_total{{door="{door}",cause="{c}"}}' for c in causes]
@@ -83,12 +86,14 @@ def write_clients(folder, run, **roles):
     new.rename(folder / "clients")
 
 
-def start(run, free_port, folder, locked=True, overrides=()):
-    """Starts the daemon and waits until it is ready."""
+def start(run, free_port, folder, locked=True, overrides=(), controlled=False):
+    """Starts the daemon and waits until it is ready, or until it can be controlled."""
     address = {door: f"tcp://127.0.0.1:{free_port()}"
-               for door in ("readout", "decisions", "push", "metrics")}
+               for door in ("readout", "decisions", "push", "metrics", "control")}
     address["http"] = free_port()
-    text = CONFIG.format(model=MODEL, **address) + (KEYS.format(folder=folder) if locked else "")
+    control = [address["control"]] if controlled else []
+    text = (CONFIG.format(model=MODEL, **{**address, "control": control}) +
+            (KEYS.format(folder=folder) if locked else ""))
     (folder / "trigger.toml").write_text(text)
     arguments = ["--config", folder / "trigger.toml"]
     for override in overrides:
@@ -97,7 +102,7 @@ def start(run, free_port, folder, locked=True, overrides=()):
     with log.open("w") as to:
         process = run("sparsed", *arguments, start=True, stderr=to)
     daemon = Doors(process, address, log, folder)
-    daemon.wait(lambda: "ready in" in daemon.log())
+    daemon.wait(lambda: ("controlled from" if controlled else "ready in") in daemon.log())
     return daemon
 
 

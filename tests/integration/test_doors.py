@@ -129,6 +129,32 @@ def test_keys_at_a_plain_door_are_refused(run, free_port, key_folder, context):
     stop(daemon)
 
 
+def test_control_is_for_the_crew(run, free_port, key_folder, context):
+    """Whoever reads decisions, sends fragments or has no key at all does not start and stop
+    runs; the log has the name of the key that did, not the one that the request gives."""
+    doors.write_clients(key_folder, run, crate="readout", reader="subscriber", boss="control")
+    daemon = doors.start(run, free_port, key_folder, controlled=True)
+
+    def ask(keys, *words):
+        options = [] if keys is None else ["--keys", keys.own, "--server-key", keys.server]
+        return run("sparsectl", "--timeout", 1, "-e", daemon.address["control"], *options, *words)
+    strangers = ((daemon.keys("stranger"), ["key"]), (daemon.keys("crate"), ["role"]),
+                 (daemon.keys("reader"), ["role"]), (daemon.keys("boss", "other"), ["server_key"]),
+                 (None, ["mechanism", "broken"]))
+    for keys, causes in strangers:
+        before = daemon.refused("control", *causes)
+        asked = ask(keys, "configure")
+        assert asked.returncode != 0 and asked.stdout == "", asked
+        daemon.wait(lambda causes=causes, before=before:
+                    daemon.refused("control", *causes) > before)
+    assert daemon.metric("sparsed_control_requests_total") == 0
+    for command in (["configure"], ["start", 7]):
+        asked = ask(daemon.keys("boss"), *command)
+        assert asked.returncode == 0, asked.stderr
+    assert "boss" in daemon.log()
+    stop(daemon)
+
+
 def test_a_door_may_stay_plain_by_name(run, free_port, key_folder, context):
     """security.plain opens one door and no other."""
     doors.write_clients(key_folder, run)

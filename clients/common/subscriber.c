@@ -59,6 +59,7 @@ bool subscriber_init(struct subscriber *s, const struct subscriber_settings *set
 {
     *s = (struct subscriber){.pull = settings->pull};
     snprintf(s->topic, sizeof s->topic, "%s", settings->topic);
+    snprintf(s->also, sizeof s->also, "%s", settings->also ? settings->also : "");
     s->context = zmq_ctx_new();
     s->socket = s->context ? zmq_socket(s->context, s->pull ? ZMQ_PULL : ZMQ_SUB) : NULL;
     if (!s->socket) {
@@ -77,6 +78,8 @@ bool subscriber_init(struct subscriber *s, const struct subscriber_settings *set
     set_int(s->socket, ZMQ_HEARTBEAT_TIMEOUT, 6000);
     if (!s->pull)
         (void)zmq_setsockopt(s->socket, ZMQ_SUBSCRIBE, s->topic, strlen(s->topic));
+    if (!s->pull && s->also[0])
+        (void)zmq_setsockopt(s->socket, ZMQ_SUBSCRIBE, s->also, strlen(s->also));
     struct failure f;
     if (!keys_apply(s->context, s->socket, &settings->keys, &s->monitor, &f)) {
         snprintf(why, why_bytes, "%s", f.text);
@@ -104,10 +107,16 @@ void subscriber_fini(struct subscriber *s)
     s->socket = s->context = NULL;
 }
 
-static bool wanted(const struct subscriber *s, zmq_msg_t *topic)
+static bool begins_with(zmq_msg_t *topic, const char *prefix)
 {
-    size_t n = strlen(s->topic);
-    return zmq_msg_size(topic) >= n && memcmp(zmq_msg_data(topic), s->topic, n) == 0;
+    size_t n = strlen(prefix);
+    return zmq_msg_size(topic) >= n && memcmp(zmq_msg_data(topic), prefix, n) == 0;
+}
+
+static bool wanted(struct subscriber *s, zmq_msg_t *topic)
+{
+    s->is_also = s->also[0] && begins_with(topic, s->also);
+    return s->is_also || begins_with(topic, s->topic);
 }
 
 /* Takes one whole message. True: it had two parts and a wanted topic. */

@@ -20,6 +20,7 @@
 struct subscriber_settings {
     const char *endpoint; /* ">" connects, "@" binds; no sign: connects */
     const char *topic;    /* prefix of the topics wanted; "" all. PULL: compared here */
+    const char *also;     /* another prefix; NULL: none */
     bool pull;            /* PULL from PUSH instead of SUB from PUB */
     int high_water;       /* messages kept while the client is slow; above, SUB loses */
     struct keys_files keys;
@@ -27,8 +28,9 @@ struct subscriber_settings {
 
 struct subscriber {
     void *context, *socket, *monitor;
-    const char *refusal; /* why it was not let in when it last knocked; NULL: it was */
-    char topic[64];
+    const char *refusal;      /* why it was not let in when it last knocked; NULL: it was */
+    char topic[64], also[64]; /* prefixes; `also` "": none */
+    bool is_also;             /* the last message had the second one */
     bool pull;
     bool watch_stdout;   /* end when the reader of standard output is gone */
     uint64_t bad_frames; /* messages without exactly two parts */

@@ -34,16 +34,20 @@ static const char *clean(char text[NAME_BYTES], const char *from)
     return text_clean(text, NAME_BYTES, from);
 }
 
+static bool is_on(const Sparsed__RunStatus *s)
+{
+    return s->state == SPARSED__RUN_STATUS__STATE__RUNNING ||
+           s->state == SPARSED__RUN_STATUS__STATE__PAUSED ||
+           s->state == SPARSED__RUN_STATUS__STATE__DRAINING;
+}
+
 static void headline(const Sparsed__RunStatus *s, bool colour, FILE *to)
 {
     char name[NAME_BYTES], clock[TEXT_NUMBER_BYTES];
     const char *on = colour && is_known(s) ? states[s->state].colour : "";
     fprintf(to, "%s%s%s", on, is_known(s) ? states[s->state].word : "UNKNOWN",
             on[0] != '\0' ? "\033[0m" : "");
-    bool on_now = s->state == SPARSED__RUN_STATUS__STATE__RUNNING ||
-                  s->state == SPARSED__RUN_STATUS__STATE__PAUSED ||
-                  s->state == SPARSED__RUN_STATUS__STATE__DRAINING;
-    if (on_now)
+    if (is_on(s))
         fprintf(to, "  run %" PRIu32 "  %s", s->run_number,
                 text_clock(clock, sizeof clock, (double)s->length_ns * 1e-9));
     fprintf(to, "  %s", clean(name, s->instance));
@@ -90,7 +94,13 @@ static void times(FILE *to, const Sparsed__RunStatus *s)
 
 static void run(const Sparsed__RunStatus *s, FILE *to)
 {
-    char name[NAME_BYTES];
+    char name[NAME_BYTES], clock[TEXT_NUMBER_BYTES];
+    if (!is_on(s)) {
+        line(to, "last run");
+        fprintf(to, "%" PRIu32 ", of %s, %s\n", s->run_number,
+                text_clock(clock, sizeof clock, (double)s->length_ns * 1e-9),
+                s->last_complete ? "all of it finished" : "NOT ALL OF IT FINISHED");
+    }
     if (s->comment[0] != '\0') {
         line(to, "comment");
         fprintf(to, "%s\n", clean(name, s->comment));
@@ -117,7 +127,7 @@ static void configuration(const Sparsed__RunStatus *s, FILE *to)
     fprintf(to, "%s %s",
             s->configuration_file[0] != '\0' ? clean(name, s->configuration_file) : "command line",
             hash);
-    if (s->changes > 0)
+    if (is_on(s) && s->changes > 0)
         fprintf(to, "   changed %" PRIu64 " times in this run", s->changes);
     fprintf(to, "   engine %s\n", clean(name, s->engine));
     for (size_t i = 0; i < s->n_models; i++) {
@@ -145,8 +155,8 @@ void status_text_print(const Sparsed__ControlReply *reply, bool colour, FILE *to
         drain(s, to);
     if (s->run_number != 0)
         run(s, to);
-    if (s->last_result[0] != '\0') {
-        line(to, "last run");
+    if (s->last_result[0] != '\0' && (is_on(s) || !s->last_complete)) {
+        line(to, is_on(s) ? "last run" : "");
         fprintf(to, "%s\n", text_clean(name, sizeof name, s->last_result));
     }
     if (s->runs > 1)

@@ -1,6 +1,7 @@
 /* sparse-decisions: prints what sparsed decides, a line an event. */
 #include "common/decision_json.h"
 #include "common/json.h"
+#include "common/run_json.h"
 #include "common/subscriber.h"
 #include "common/text.h"
 #include "decisions/decision_text.h"
@@ -16,7 +17,7 @@ enum { SCHEMA_VERSION = 1, HIGH_WATER = 10000, LOOK_MS = 1000 };
 
 struct options {
     const char *endpoint;
-    bool json, accepted, pull;
+    bool json, accepted, runs, pull;
     uint64_t count;   /* 0: no limit */
     double timeout_s; /* 0: none */
     struct keys_files keys;
@@ -38,6 +39,7 @@ static const char help[] =
     "  --json           JSON lines: every field of decision.proto under its own name;\n"
     "                   hashes are hexadecimal, times ns, a score that is not a number\n"
     "                   null, an integer above 2^63 - 1 a string of digits\n"
+    "  --runs           also when a run begins, changes or ends (run.proto), a line each\n"
     "  --count N        end after N decisions\n"
     "  --timeout S      end when no decision came for S seconds; exit status 1 if there\n"
     "                   was none at all, or fewer than --count\n"
@@ -90,9 +92,10 @@ static bool parse_seconds(const char *text, double *s)
 /* Exit status of a program that ends here, or -1 to go on. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-    enum { JSON = 256, ACCEPTED, COUNT, TIMEOUT, PATTERN, KEYS, SERVER_KEY, VERSION };
+    enum { JSON = 256, ACCEPTED, RUNS, COUNT, TIMEOUT, PATTERN, KEYS, SERVER_KEY, VERSION };
     static const struct option table[] = {{"json", no_argument, NULL, JSON},
                                           {"accepted", no_argument, NULL, ACCEPTED},
+                                          {"runs", no_argument, NULL, RUNS},
                                           {"count", required_argument, NULL, COUNT},
                                           {"timeout", required_argument, NULL, TIMEOUT},
                                           {"pattern", required_argument, NULL, PATTERN},
@@ -106,6 +109,9 @@ static int read_options(int argc, char **argv, struct options *o)
         switch (c) {
         case JSON:
             o->json = true;
+            break;
+        case RUNS:
+            o->runs = true;
             break;
         case ACCEPTED:
             o->accepted = true;
@@ -169,6 +175,28 @@ static Sparsed__Decision *decode(zmq_msg_t *body, struct counts *n)
     return d;
 }
 
+/* A line about the run itself. False: standard output failed. */
+static bool show_run(zmq_msg_t *body, const struct options *o, struct counts *n)
+{
+    char line[DECISION_TEXT_BYTES];
+    bool ok = true;
+    Sparsed__RunRecord *r =
+        sparsed__run_record__unpack(NULL, zmq_msg_size(body), zmq_msg_data(body));
+    if (r == NULL) {
+        refuse(&n->unreadable, "a message is not a run record");
+    } else if (r->schema_version != SCHEMA_VERSION) {
+        refuse(&n->other_version, "a run record has a schema version that is not 1");
+    } else if (o->json) {
+        ok = json_write_line(run_json_object(r), stdout);
+    } else {
+        run_json_line(r, line, sizeof line);
+        ok = puts(line) >= 0 && fflush(stdout) == 0;
+    }
+    if (r != NULL)
+        sparsed__run_record__free_unpacked(r, NULL);
+    return ok;
+}
+
 static bool print(const Sparsed__Decision *d, const struct options *o,
                   struct decision_layout *layout)
 {
@@ -210,6 +238,13 @@ static bool run(struct subscriber *s, const struct options *o, struct counts *n)
             return true;
         if (event != SUBSCRIBER_MESSAGE)
             continue;
+        if (s->is_also) {
+            bool shown = show_run(&body, o, n);
+            (void)zmq_msg_close(&body);
+            if (!shown)
+                return errno == EPIPE;
+            continue;
+        }
         Sparsed__Decision *d = decode(&body, n);
         (void)zmq_msg_close(&body);
         if (!d)
@@ -253,6 +288,7 @@ int main(int argc, char **argv)
     struct subscriber s;
     struct subscriber_settings settings = {.endpoint = o.endpoint,
                                            .topic = o.accepted ? "decision.accepted" : "decision.",
+                                           .also = o.runs ? "run." : NULL,
                                            .pull = o.pull,
                                            .high_water = HIGH_WATER,
                                            .keys = o.keys};

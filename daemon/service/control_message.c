@@ -210,14 +210,15 @@ static void fill_models(struct parts *p, const struct run_info *info)
     p->status.models = p->model_list;
 }
 
+/* Those that change something first. */
 static size_t fill_allowed(struct parts *p, enum run_state state)
 {
+    char all[512], *rest = NULL;
     size_t n = 0;
-    for (int i = 0; i < RUN_STEP_COUNT; i++) {
-        enum run_step step = (enum run_step)i;
-        if (!run_state_step_asked(step) || run_state_next(state, step) == RUN_STATE_COUNT)
-            continue;
-        (void)snprintf(p->allowed[n], sizeof p->allowed[n], "%s", run_state_step_name(step));
+    run_state_allowed(state, all, sizeof all);
+    for (const char *one = strtok_r(all, ", ", &rest); one != NULL && n < RUN_STEP_COUNT;
+         one = strtok_r(NULL, ", ", &rest)) {
+        (void)snprintf(p->allowed[n], sizeof p->allowed[n], "%s", one);
         p->allowed_list[n] = p->allowed[n];
         n++;
     }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/wake.h"
+#include "data/run_state.h"
 #include "output/endpoint.h"
 #include "service/health.h"
 #include "service/http.h"
@@ -66,7 +67,9 @@ static void tell_status(const struct service *s)
 static void tell_state(struct service *s)
 {
     const struct monitor *m = s->source.monitor;
-    if (!s->said_ready && atomic_load(&m->ready)) {
+    /* Where operators start runs, being there for them is being ready. */
+    bool ready = atomic_load(&m->ready) || s->settings->control.count > 0;
+    if (!s->said_ready && ready) {
         systemd_ready();
         s->said_ready = true;
     }
@@ -82,7 +85,8 @@ static void pet(struct service *s)
 {
     const struct monitor *m = s->source.monitor;
     uint64_t beat = atomic_load(&m->heartbeat_ns);
-    if (beat != s->heartbeat_seen_ns || beat == 0 || atomic_load(&m->stopping)) {
+    bool ends = atomic_load(&m->stopping) || atomic_load(&m->run_state) == RUN_DRAINING;
+    if (beat != s->heartbeat_seen_ns || beat == 0 || ends) {
         s->heartbeat_seen_ns = beat;
         systemd_alive();
     }

@@ -23,8 +23,9 @@ _NAMES = {
     "keys": ("Keys",),
     "metrics_pb2": ("Label", "MetricFamily", "Metrics", "Sample"),
     "readout_pb2": ("FragmentHeader",),
+    "run_pb2": ("RunRecord",),
     "sender": ("Sender", "fragment", "image", "send_event"),
-    "subscriber": ("Subscription", "decisions", "metrics", "values"),
+    "subscriber": ("Subscription", "decisions", "metrics", "runs", "values"),
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = sorted(_MODULE)

@@ -14,10 +14,11 @@ import zmq
 from .decision_pb2 import Decision
 from .keys import Keys
 from .metrics_pb2 import Metrics
+from .run_pb2 import RunRecord
 
 SCHEMA_VERSION = 1
 
-M = TypeVar("M", Decision, Metrics)
+M = TypeVar("M", Decision, Metrics, RunRecord)
 
 
 def attach(
@@ -149,6 +150,19 @@ def metrics(
 ) -> "Subscription[Metrics]":
     """Iterates over Metrics messages, one a second; `timeout` and `keys` as in decisions."""
     return Subscription(Metrics, endpoint, "metrics", "sub", timeout, 100, context, keys)
+
+
+def runs(
+    endpoint: str = "tcp://127.0.0.1:5556",
+    *,
+    pattern: str = "sub",
+    timeout: Optional[float] = None,
+    context: Optional[zmq.Context] = None,
+    keys: Optional[Keys] = None,
+) -> "Subscription[RunRecord]":
+    """Iterates over RunRecord messages, which stand among the decisions: kind is
+    RunRecord.BEGIN, CHANGE or END; `timeout` and `keys` as in decisions."""
+    return Subscription(RunRecord, endpoint, "run.", pattern, timeout, 1000, context, keys)
 
 
 def values(m: Metrics) -> Dict[Tuple[str, ...], float]:

@@ -1,0 +1,147 @@
+#include "common/run_json.h"
+
+#include "common/json.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    (void)json_object_set_new(object, key, value);
+}
+
+static json_t *strings(char *const *item, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(array, json_clean_string(item[i]));
+    return array;
+}
+
+static json_t *counts(Sparsed__RunRecord__Count *const *list, size_t n)
+{
+    json_t *o = json_object();
+    for (size_t i = 0; i < n; i++)
+        set(o, list[i]->name, json_unsigned(list[i]->value));
+    return o;
+}
+
+static json_t *models(const Sparsed__RunRecord *r)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < r->n_models; i++) {
+        const Sparsed__RunRecord__Model *m = r->models[i];
+        json_t *o = json_object(), *planes = json_array();
+        set(o, "name", json_clean_string(m->name));
+        set(o, "sha256", json_hex(m->sha256.data, m->sha256.len));
+        set(o, "labels", strings(m->labels, m->n_labels));
+        for (size_t k = 0; k < m->n_planes; k++)
+            (void)json_array_append_new(planes, json_integer(m->planes[k]));
+        set(o, "planes", planes);
+        (void)json_array_append_new(array, o);
+    }
+    return array;
+}
+
+static const char *kind(const Sparsed__RunRecord *r)
+{
+    switch (r->kind) {
+    case SPARSED__RUN_RECORD__KIND__BEGIN:
+        return "begin";
+    case SPARSED__RUN_RECORD__KIND__CHANGE:
+        return "change";
+    case SPARSED__RUN_RECORD__KIND__END:
+        return "end";
+    case _SPARSED__RUN_RECORD__KIND_IS_INT_SIZE:
+        break;
+    }
+    return "unknown";
+}
+
+/* With its line ends; what is not UTF-8 cannot be written and is left out. */
+static json_t *configuration(const Sparsed__RunRecord *r)
+{
+    json_t *text = json_string(r->configuration);
+    return text != NULL ? text : json_null();
+}
+
+json_t *run_json_object(const Sparsed__RunRecord *r)
+{
+    json_t *o = json_object();
+    set(o, "schema_version", json_integer(r->schema_version));
+    set(o, "kind", json_string(kind(r)));
+    set(o, "run_number", json_integer(r->run_number));
+    set(o, "instance", json_clean_string(r->instance));
+    set(o, "version", json_clean_string(r->version));
+    set(o, "time_ns", json_unsigned(r->time_ns));
+    set(o, "begin_time_ns", json_unsigned(r->begin_time_ns));
+    set(o, "comment", json_clean_string(r->comment));
+    set(o, "configuration", configuration(r));
+    set(o, "configuration_sha256",
+        json_hex(r->configuration_sha256.data, r->configuration_sha256.len));
+    set(o, "models", models(r));
+    set(o, "engine", json_clean_string(r->engine));
+    if (r->kind != SPARSED__RUN_RECORD__KIND__END)
+        return o;
+    set(o, "ended_by", json_clean_string(r->ended_by));
+    set(o, "complete", json_boolean(r->complete));
+    set(o, "unfinished", counts(r->unfinished, r->n_unfinished));
+    set(o, "length_ns", json_unsigned(r->length_ns));
+    set(o, "times", counts(r->times, r->n_times));
+    set(o, "events", counts(r->events, r->n_events));
+    set(o, "fragments", counts(r->fragments, r->n_fragments));
+    set(o, "output", counts(r->output, r->n_output));
+    return o;
+}
+
+struct line {
+    char *to;
+    size_t bytes, used;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(l->to + l->used, l->bytes - l->used, format, args);
+    va_end(args);
+    l->used += n > 0 ? (size_t)n : 0;
+    if (l->used >= l->bytes)
+        l->used = l->bytes - 1;
+}
+
+static void add_counts(struct line *l, Sparsed__RunRecord__Count *const *list, size_t n)
+{
+    char name[64], count[TEXT_NUMBER_BYTES];
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || list[i]->value > 0)
+            add(l, " %s %s", text_clean(name, sizeof name, list[i]->name),
+                text_count(count, sizeof count, list[i]->value));
+    }
+}
+
+void run_json_line(const Sparsed__RunRecord *r, char *line, size_t bytes)
+{
+    struct line l = {line, bytes, 0};
+    char text[300], clock[TEXT_NUMBER_BYTES], hash[16];
+    add(&l, "run %" PRIu32 " ", r->run_number);
+    if (r->kind == SPARSED__RUN_RECORD__KIND__END) {
+        add(&l, "ENDS (%s) after %s:", text_clean(text, sizeof text, r->ended_by),
+            text_clock(clock, sizeof clock, (double)r->length_ns * 1e-9));
+        add_counts(&l, r->events, r->n_events);
+        add(&l, r->complete ? "   complete" : "   NOT COMPLETE:");
+        add_counts(&l, r->unfinished, r->n_unfinished);
+        return;
+    }
+    add(&l, r->kind == SPARSED__RUN_RECORD__KIND__BEGIN ? "BEGINS" : "CHANGES");
+    if (r->comment[0] != '\0')
+        add(&l, " (%s)", text_clean(text, sizeof text, r->comment));
+    for (size_t i = 0; i < r->n_models; i++)
+        add(&l, "  model %s %s", text_clean(text, sizeof text, r->models[i]->name),
+            text_hex(hash, 9, r->models[i]->sha256.data, r->models[i]->sha256.len));
+    add(&l, "  configuration %s",
+        text_hex(hash, 9, r->configuration_sha256.data, r->configuration_sha256.len));
+}

@@ -91,8 +91,8 @@
     X(dead_fraction, 0, "", 0, 1, "choice", "of the wires: their pedestal and nothing else")       \
     X(hot_fraction, 0, "", 0, 1, "choice", "of the wires: hot_noise instead of wire_noise")        \
     X(hot_noise, 200, "counts", 0, 16000, "choice", "rms of every sample of a hot wire")           \
-    X(hot_first_event, 0, "", 0, 2147483647, "choice", "event number from which hot wires are")    \
-    X(hot_last_event, 2147483647, "", 0, 2147483647, "choice", "event number up to which they are")
+    X(hot_first_event, 0, "", 0, 1e9, "choice", "event number from which hot wires are")           \
+    X(hot_last_event, 1e9, "", 0, 1e9, "choice", "event number up to which they are")
 
 #define CONSTANTS_COSMIC(X)                                                                        \
     X(cosmic_muons, 26, "", 0, 1000, "1 / cm2 / min, PDG cosmic rays; arXiv:2012.14324",           \

@@ -252,3 +252,19 @@ def test_the_daemon_refuses_what_is_not_its_own(run, tmp_path, config):
     assert p.returncode == 1 and "attribute format is missing" in p.stderr
     p = run(*check, "imaging.hot.release=50")
     assert p.returncode == 2 and "imaging.hot.release = 50 is above imaging.hot.hits" in p.stderr
+
+
+def test_a_picture_of_it(run, tmp_path, config, capsys):
+    """One of every wire, and a sentence instead of a picture of another file."""
+    pytest.importorskip("matplotlib")
+    from sparsed import calibration
+
+    path = make_file(tmp_path / "n.h5", raw(8, 6), ticks=TICKS, dtype="i2")
+    calibrate(run, "--config", config, path, "-o", tmp_path / "cal.h5")
+    assert calibration.main([str(tmp_path / "cal.h5"), "-o", str(tmp_path / "p.png")]) == 0
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    read = calibration.read_calibration(tmp_path / "cal.h5")
+    assert {(p.plane, int(w)) for p in read.planes for w in p.masked()} == DEAD | HOT
+    assert "plane 2: 40 wires" in capsys.readouterr().out
+    assert calibration.main([str(path), "-o", str(tmp_path / "q.png")]) == 1
+    assert "must be sparsed-calibration" in capsys.readouterr().err

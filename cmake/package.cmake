@@ -4,7 +4,7 @@ list(TRANSFORM config_files REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/config/\\1.tom
 install(FILES ${config_files} DESTINATION /etc/sparsed)
 install(FILES config/sparsed.service DESTINATION lib/systemd/system)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN *.md)
-install(DIRECTORY config/prometheus DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY config/prometheus config/grafana DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/sparsed/proto FILES_MATCHING PATTERN *.proto)
 

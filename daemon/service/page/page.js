@@ -8,8 +8,10 @@ const MINUTE_MS = 60e3;
 const SIGNS = {healthy: "✓", idle: "○", starting: "…", connecting: "…", paused: "‖", stopping: "■", degraded: "◆", trouble: "▲", gone: "✕"};
 
 const page = {
-  status: null,      /* the last one */
+  status: null,      /* that of the panels */
   at: 0,             /* when it came, performance.now() */
+  health: null,      /* the last one heard, even while the panels are held still */
+  heardAt: 0,
   held: false,       /* key space */
   spans: {},         /* name -> {interval_s, points, time_ns: [], in_hz: [], ...} */
   span: "minutes",
@@ -51,12 +53,12 @@ function element(parent, name, text, className) {
 /* ---- the banner ---- */
 
 function reasonsShown() {
-  const age = (performance.now() - page.at) / 1000;
-  if (!page.status) return {state: "connecting", word: "connecting", reasons: ["waiting for the first numbers of " + location.host]};
+  const age = (performance.now() - page.heardAt) / 1000;
+  if (!page.health) return {state: "connecting", word: "connecting", reasons: ["waiting for the first numbers of " + location.host]};
   if (age > OLD_S) return {state: "gone", word: "no connection",
     reasons: [`sparsed at ${location.host} has not answered for ${age.toFixed(0)} s; what is below is that old`,
-      `when last heard: ${page.status.health.state}`]};
-  const h = page.status.health;
+      `when last heard: ${page.health.state}`]};
+  const h = page.health;
   return {state: h.state, word: h.state, reasons: h.reasons.length ? h.reasons : [h.means]};
 }
 
@@ -135,13 +137,11 @@ function showLedger() {
   put("ledger-text", `in ${count(total)} = ${decided} + lost ${count(lost)} + in flight ${count(flight)}`, total);
   for (const f of page.fates) $("ledger-text").dataset[f.name] = fates.get(f.name) || 0;
   $("ledger-text").dataset.lost = lost;
-  $("ledger-text").classList.toggle("bad-text", lost > 0);
   const why = [...by("sparsed_events_timed_out_total", "cause")].filter(c => c[1] > 0), late = why.reduce((n, c) => n + c[1], 0);
   put("incomplete-text", late ? `timed out with wires missing ${count(late)}: ${why.map(c => `${c[0]} ${count(c[1])}`).join(", ")}` : "");
   const pieces = page.fragmentFates.map(f => [f, by("sparsed_fragments_total", "fate").get(f.name) || 0]).filter(p => p[0].lost && p[1] > 0);
   put("fragments-text", pieces.length ? "fragments lost: " + pieces.map(p => `${p[0].name} ${count(p[1])}`).join(", ") : "no fragment lost");
   $("fragments-text").title = pieces.map(p => `${p[0].name}: ${p[0].means}`).join("\n");
-  $("fragments-text").classList.toggle("bad-text", pieces.length > 0);
 }
 
 /* ---- latency ---- */
@@ -180,8 +180,8 @@ function showSources() {
   rows.sort((a, b) => odd(b) - odd(a) || a.id.localeCompare(b.id, "en", {numeric: true}));
   clear($("source-rows"));
   for (const r of rows.slice(0, shown)) {
-    const tr = element($("source-rows"), "tr", undefined, r.bad || r.lost ? "bad" : "");
-    const state = r.id === "unknown" ? "not readable ▲" : r.bad ? `silent ${clock(r.silent)} ▲` : "✓ sends";
+    const tr = element($("source-rows"), "tr", undefined, r.bad ? "bad" : "");
+    const state = r.id === "unknown" ? "unreadable" : r.bad ? `▲ silent ${r.silent < 90 ? r.silent.toFixed(0) + " s" : clock(r.silent)}` : "✓ sends";
     [r.id, state, count(r.received), count(r.lost), count(r.missed), count(r.wires)].forEach(t => element(tr, "td", t));
     tr.dataset.source = r.id; tr.dataset.received = r.received;
   }
@@ -324,9 +324,11 @@ function take(s) {
     page.buckets = []; page.newest = 0; /* started again */
     fetchHistory();
   }
-  if (page.held) return;
+  page.health = s.health;
+  page.heardAt = performance.now();
+  if (page.held) { showBanner(); return; }
   page.status = s;
-  page.at = performance.now();
+  page.at = page.heardAt;
   remember(s);
   show();
   showBanner();

@@ -245,6 +245,15 @@ static void run_state(struct sink *s)
         labelled(s, "state", run_state_name((enum run_state)k), state == k ? 1 : 0);
 }
 
+static void control_requests(struct sink *s)
+{
+    double all = read(&s->m->control_requests), bad = read(&s->m->control_bad);
+    double refused = read(&s->m->control_refused);
+    labelled(s, "outcome", "done", all - bad - refused);
+    labelled(s, "outcome", "refused", refused);
+    labelled(s, "outcome", "bad", bad);
+}
+
 PLAIN(ready, atomic_load(&s->m->ready) && !atomic_load(&s->m->stopping) ? 1 : 0)
 PLAIN(uptime, seconds(uptime_ns(s)))
 PLAIN(run, atomic_load(&s->m->run))
@@ -298,6 +307,8 @@ const struct metric metrics_table[] = {
     {"sparsed_uptime_seconds", METRIC_GAUGE, uptime, "Time since the start."},
     {"sparsed_run", METRIC_GAUGE, run,
      "Run number of the last event decided, as the readout gave it."},
+    {"sparsed_control_requests_total", METRIC_COUNTER, control_requests,
+     "Requests on the control socket by outcome: done, refused (or failed), bad (unreadable)."},
     {"sparsed_run_state", METRIC_GAUGE, run_state, "1 for the state of run control."},
     {"sparsed_run_number", METRIC_GAUGE, run_number,
      "The operators' number of this run, or of the last one."},

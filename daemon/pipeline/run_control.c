@@ -242,8 +242,8 @@ static void end_run(struct run_control *c, bool stuck, uint64_t now_ns)
     c->runs++;
     c->stuck = stuck;
     say_result(c, stuck);
-    if (!c->end_wanted)
-        log_info("%s", c->last_result);
+    if (!c->end_wanted || stuck)
+        log_write(stuck ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", c->last_result);
     atomic_store(&c->monitor->run_ended_ns, now_ns);
     set_state(c, run_state_next(c->state, stuck ? RUN_STEP_FAILED : RUN_STEP_DRAINED));
 }

@@ -2,6 +2,7 @@
 #include "unit/cmocka_all.h"
 
 #include "base/hash.h"
+#include "base/rehearse.h"
 #include "model/calibration.h"
 #include "model/wire_noise.h"
 
@@ -9,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static uint64_t random_state = 7;
@@ -245,8 +247,9 @@ static void make_geometry(struct geometry *g)
 
 static const char *file_name(void)
 {
-    static char path[64];
-    (void)snprintf(path, sizeof path, "/tmp/test_calibration.%ld.h5", (long)getpid());
+    static char path[64]; /* the same in children */
+    if (path[0] == '\0')
+        (void)snprintf(path, sizeof path, "/tmp/test_calibration.%ld.h5", (long)getpid());
     return path;
 }
 
@@ -364,6 +367,23 @@ static void put_whole(const uint8_t *data, size_t bytes)
     (void)fclose(f);
 }
 
+struct seen {
+    uint32_t taken, refused;
+};
+
+/* In a child: libhdf5 loses memory on files that it refuses, which is not ours to report. */
+static void load_damaged(void *arg)
+{
+    struct seen *seen = arg;
+    struct geometry g;
+    struct error err = {0};
+    if (load(&g, &err))
+        seen->taken++;
+    else if (strstr(err.text, file_name()) != NULL)
+        seen->refused++;
+    geometry_fini(&g);
+}
+
 /* A file that a full disk cut, or whose bytes were changed on the way, is refused or is a good
  * one; it never ends the daemon. libhdf5 reads past its memory on some of them: then the child
  * that looks first is what dies. */
@@ -371,7 +391,9 @@ static void a_damaged_file_never_ends_the_daemon(void **state)
 {
     (void)state;
     size_t bytes;
-    uint32_t refused = 0, taken = 0;
+    struct seen *seen =
+        mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(seen != MAP_FAILED);
     write_file(file_name(), "int16", &(struct spoil){0});
     uint8_t *good = read_whole(&bytes), *bad = malloc(bytes);
     assert_non_null(bad);
@@ -381,18 +403,14 @@ static void a_damaged_file_never_ends_the_daemon(void **state)
         for (uint32_t k = 0; i % 3 != 0 && k < 1 + i / 4; k++)
             bad[(size_t)(uniform() * (double)(i % 3 == 1 ? 2048 : bytes))] =
                 (uint8_t)(uniform() * 256);
-        struct geometry g;
-        struct error err = {0};
+        int signal = 0;
         put_whole(bad, n);
-        bool is_taken = load(&g, &err);
-        assert_true(is_taken || strstr(err.text, file_name()) != NULL);
-        taken += is_taken;
-        refused += !is_taken;
-        geometry_fini(&g);
+        assert_true(rehearse(load_damaged, seen, 30, &signal));
     }
     free(good);
     free(bad);
-    assert_true(refused > 40 && refused + taken == 120);
+    assert_true(seen->refused > 40 && seen->refused + seen->taken == 120);
+    assert_int_equal(munmap(seen, sizeof *seen), 0);
 }
 
 int main(void)

@@ -23,7 +23,7 @@ class Launch(ctypes.Structure):
         ("error", ctypes.c_uint32), ("cycles", ctypes.c_uint32),
         ("last_beat", ctypes.POINTER(ctypes.c_uint64)),
         ("last_score", ctypes.POINTER(ctypes.c_uint64)),
-        ("misalign", ctypes.c_uint64),
+        ("misalign", ctypes.c_uint64), ("trace", ctypes.c_char_p),
     ]
 
 
@@ -96,8 +96,10 @@ class Card:
 
     def run(self, facts: Facts, windows: bytes, image: bytes | None = None, tag: int = 0,
             latency: int = 30, stall_percent: int = 0, n_windows: int | None = None,
-            results_bytes: int | None = None, misalign: int = 0) -> Outcome:
-        """One launch; `image` None leaves the loaded network. Raises if the kernel hangs."""
+            results_bytes: int | None = None, misalign: int = 0,
+            trace: Path | None = None) -> Outcome:
+        """One launch; `image` None leaves the loaded network; `trace`: a VCD file, of a library
+        that can. Raises if the kernel hangs."""
         n = len(windows) // facts.window_bytes if n_windows is None else n_windows
         room = n * facts.result_bytes
         results = ctypes.create_string_buffer(b"\xee" * max(room, 1), max(room, 1))
@@ -106,7 +108,8 @@ class Card:
             image, 0 if image is None else len(image), windows, len(windows),
             ctypes.addressof(results), room if results_bytes is None else results_bytes, n, tag,
             0 if image is not None else facts.window_bytes // 64, facts.result_bytes // 4,
-            latency, stall_percent, 0, 0, beats, scores, misalign)
+            latency, stall_percent, 0, 0, beats, scores, misalign,
+            None if trace is None else str(trace).encode())
         if not self.library.kernel_rtl_run(self.card, ctypes.byref(launch)):
             raise TimeoutError("the kernel hangs")
         words = np.frombuffer(results.raw[:room], np.uint32).reshape(n, facts.result_bytes // 4)

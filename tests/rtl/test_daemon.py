@@ -6,17 +6,21 @@ SPARSED_RTL_LIBRARY: libkernel_rtl.so (target kernel_rtl).
 """
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from conftest import *  # noqa: E402,F401,F403  the fixtures of the black-box tests
-from test_sparsed import Daemon, check_real_windows, collect, decisions_of  # noqa: E402
+from test_sparsed import (Daemon, check_real_windows, collect, decisions_of,  # noqa: E402
+                          real_windows, vectors)
 
 DETECTOR = {"ticks": 6400, "wires": 3456}
 FIRST, SECOND = "neutrino-sparse_l-16b", "neutrino-sparse_s-8b"
@@ -78,29 +82,71 @@ def ask(endpoint: str, **request: object) -> object:
         socket.close()
 
 
+DONE = 0  # ControlReply.Outcome
+
+
+def begin(endpoint: str) -> None:
+    """Run 1."""
+    for command in ("CONFIGURE", "START"):
+        reply = ask(endpoint, command=command, run=1 if command == "START" else 0)
+        assert reply.outcome == DONE, reply.text
+
+
+def scores(shared_dir, decisions: list[dict]) -> list[list[int]]:
+    """Of each decision the raw scores of the window that holds the event. Events are sent in
+    turn, again and again, and decided in their order."""
+    where = real_windows(shared_dir)
+    found = []
+    for i, d in enumerate(decisions):
+        identity, place = where[i % len(where)]
+        assert (int(d["subrun"]), int(d["event"])) == identity[1:]
+        at, = (w for w in d["windows"] if (w["plane"], w["first_bin"], w["first_wire"]) == place)
+        found.append([int(x) for x in at["score_raw"]])
+    return found
+
+
 def test_another_model_in_a_running_daemon(run, shared_dir, tmp_path, start_card):
-    """An experiment retrains its network at noon. The daemon is told the file, and the card goes
-    on with the new network: the same xclbin, the same process of the daemon, no event lost."""
+    """An experiment retrains its network at noon. Events flow; the daemon is told the file, and
+    from one event on all have the new network's scores, on the same xclbin, and no event is
+    without. A network that does not fit the kernel is refused, and changes nothing."""
     control = f"ipc://{tmp_path}/control"
-    daemon = start_card(overrides=(f"service.control=[@{control}]",))
-    done = 0  # ControlReply.DONE
-    started = ask(control, command="START", run=1)
-    assert started.outcome == done, started.text
+    with ThreadPoolExecutor() as operator:  # the daemon is ready when its run is on
+        begun = operator.submit(begin, control)
+        daemon = start_card(overrides=(f"service.control=['@{control}']",))
+    begun.result()
     daemon.wait(lambda: up(daemon))
-    send(run, shared_dir, daemon, FIRST)
-    model = shared_dir / "golden" / f"{SECOND}.model.h5"
-    changed = ask(control, command="MODEL", file=str(model))
-    assert changed.outcome == done, changed.text
-    daemon.wait(lambda: up(daemon))
-    send(run, shared_dir, daemon, SECOND)
-    for name in ("differing", "fallback"):
-        assert daemon.metric(f"sparsed_fpga_{name}_total") == 0
-    # what does not fit the kernel is refused with the limit, and the model in force stays
+    output = tmp_path / "decisions.jsonl"
+    reader = run("sparse-decisions", daemon.address("decisions"), "--json", start=True,
+                 stdout=output.open("w"))
+    time.sleep(0.5)  # a PUB socket sends nothing to who is not there yet
+    sender = run("sparse-replay", shared_dir / "events" / "real-windows.h5", "--to",
+                 daemon.address("readout"), "--rate", "40Hz", "--loops", 0, "--preload", "--quiet",
+                 start=True)
+    decided = lambda: output.read_text().count("\n")  # noqa: E731
+    daemon.wait(lambda: decided() > 100, 60)
     beyond = shared_dir / "golden" / "neutrino-full-16b.model.h5"
     refused = ask(control, command="MODEL", file=str(beyond))
-    assert refused.outcome != done and "zero_pad2d" in refused.text
-    send(run, shared_dir, daemon, SECOND)
+    assert refused.outcome != DONE and "zero_pad2d" in refused.text, refused.text
+    before = decided()
+    changed = ask(control, command="MODEL", file=str(shared_dir / f"golden/{SECOND}.model.h5"))
+    assert changed.outcome == DONE, changed.text
+    daemon.wait(lambda: up(daemon))
+    after = decided()
+    daemon.wait(lambda: decided() > after + 110, 60)
+    sender.terminate()
+    sender.wait(60)
+    assert daemon.metric("sparsed_fpga_differing_total") == 0
+    reader.terminate()
+    reader.wait(60)
     daemon.stop()
+    decisions = [json.loads(line) for line in output.read_text().splitlines()]
+    first, second = vectors(shared_dir, FIRST).tolist(), vectors(shared_dir, SECOND).tolist()
+    found = scores(shared_dir, decisions)
+    old = [score == first[i % 100] for i, score in enumerate(found)]
+    new = [score == second[i % 100] for i, score in enumerate(found)]
+    change = old.index(False)
+    assert before <= change and all(new[change:])
+    assert any("fpga" in d["engine"] for d in decisions[after:])
 
 
 def test_a_kernel_that_refuses_its_network(run, shared_dir, start_card):

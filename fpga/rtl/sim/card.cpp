@@ -4,6 +4,9 @@
 
 #include "Vkernel.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
 #include <string.h>
 
@@ -25,6 +28,7 @@ Card::Card() : kernel_(new Vkernel)
 
 Card::~Card()
 {
+    trace(nullptr);
     kernel_->final();
 }
 
@@ -95,12 +99,49 @@ void Card::sample_memory()
     }
 }
 
+#if VM_TRACE
+struct Trace {
+    VerilatedVcdC vcd;
+};
+
+bool Card::trace(const char *path)
+{
+    if (trace_)
+        trace_->vcd.close();
+    trace_.reset();
+    if (path == nullptr)
+        return true;
+    Verilated::traceEverOn(true);
+    trace_.reset(new Trace());
+    kernel_->trace(&trace_->vcd, 2);
+    trace_->vcd.open(path);
+    return trace_->vcd.isOpen();
+}
+
+void Card::dump()
+{
+    if (trace_)
+        trace_->vcd.dump(now_);
+}
+#else
+struct Trace {
+};
+
+bool Card::trace(const char *path)
+{
+    return path == nullptr;
+}
+
+void Card::dump() {}
+#endif
+
 void Card::cycle()
 {
     Vkernel &k = *kernel_;
     drive_memory();
     k.eval();
     sample_memory();
+    dump();
     k.clk_i = 1;
     k.eval();
     k.clk_i = 0;

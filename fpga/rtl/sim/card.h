@@ -39,6 +39,8 @@ struct Timing {
     std::vector<uint64_t> last_score; // of each window, on the write port
 };
 
+struct Trace; // of all signals, cycle by cycle
+
 class Card
 {
   public:
@@ -55,6 +57,9 @@ class Card
     uint32_t read(uint32_t offset);
     // Starts, and waits for the end. False: none after `limit` cycles.
     bool run(uint64_t limit);
+    // Writes what every signal of the kernel and its core is, each cycle from now on, as VCD; one
+    // unit of time is a cycle. nullptr: ends it. False: no such file, or a library without.
+    bool trace(const char *path);
     // Lets the clock run until a launch has ended, at most `limit` cycles; whether it has.
     bool settle(uint64_t limit);
 
@@ -63,12 +68,14 @@ class Card
     void drive_memory();
     void sample_memory();
     bool stalls();
+    void dump();
 
     struct Burst {
         uint64_t address, ready_at;
         uint32_t beats;
     };
     std::unique_ptr<Vkernel> kernel_;
+    std::unique_ptr<Trace> trace_;
     std::deque<Burst> bursts_;
     std::deque<uint64_t> write_addresses_;
     std::deque<uint32_t> write_data_;

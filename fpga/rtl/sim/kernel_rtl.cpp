@@ -144,7 +144,9 @@ bool kernel_rtl_run(void *p, struct kernel_rtl_launch *l)
     card.write(rtl::N_WINDOWS, l->n_windows);
     card.write(rtl::TAG, l->tag);
     uint64_t limit = 1000000 + 4000 * static_cast<uint64_t>(l->n_windows);
-    if (!card.run(limit))
+    bool done = card.trace(l->trace) && card.run(limit);
+    card.trace(nullptr);
+    if (!done)
         return false;
     l->error = card.read(rtl::ERROR);
     l->cycles = card.read(rtl::CYCLES);

@@ -27,13 +27,14 @@ struct kernel_rtl_launch {
      * port, and that in which its last score was on the write port */
     uint64_t *last_beat, *last_score;
     uint64_t misalign; /* added to the address of the windows */
+    const char *trace; /* a VCD file of this launch (kernel_rtl_trace alone), or NULL */
 };
 
 /* A card after a reset, with the kernel in it; the caller's to destroy. */
 void *kernel_rtl_create(void);
 void kernel_rtl_destroy(void *card);
 
-/* Runs to the end. False: the kernel hung. One thread at a time. */
+/* Runs to the end. False: the kernel hung, or there is no trace. One thread at a time. */
 bool kernel_rtl_run(void *card, struct kernel_rtl_launch *launch);
 
 #ifdef __cplusplus

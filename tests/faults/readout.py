@@ -3,26 +3,31 @@ what readouts do in bad nights. It runs in a thread of its own; what it is told 
 two events, so that a test knows what was sent."""
 from __future__ import annotations
 
+import ctypes
 import queue
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import Callable
 
-import numpy as np
 import zmq
 
-import sparsed
 from sparsed import readout_pb2 as pb
 
 TICKS, WIRES, PLANE = 1536, 512, 2
 
 
 def packed(wires: int, ticks: int = TICKS) -> bytes:
-    """A zstd frame of `wires` silent wires: small on the wire, its full size of work behind it."""
-    parts = sparsed.fragment(np.zeros((wires, ticks), dtype="<i2"), event=0, plane=PLANE,
-                             encoding="zstd")
-    return parts[2]
+    """A zstd frame of `wires` silent wires: small on the wire, its full size of work behind it.
+    By the library that the daemon is linked with: Python's own has no zstd."""
+    zstd = ctypes.CDLL("libzstd.so.1")
+    zstd.ZSTD_compressBound.restype = zstd.ZSTD_compress.restype = ctypes.c_size_t
+    samples = bytes(2 * wires * ticks)
+    room = zstd.ZSTD_compressBound(ctypes.c_size_t(len(samples)))
+    frame = ctypes.create_string_buffer(room)
+    used = zstd.ZSTD_compress(frame, ctypes.c_size_t(room), samples,
+                              ctypes.c_size_t(len(samples)), 1)
+    return frame.raw[:used]
 
 
 @dataclass
@@ -37,14 +42,18 @@ class Source:
     high_water: int = 1000
     sequence: int = 0
     refused: int = 0      # messages that the socket had no room for
+    send_buffer: int = 0  # bytes of the kernel; 0: the system's choice
+    context: zmq.Context | None = None
     _socket: zmq.Socket | None = field(default=None, repr=False)
 
     def socket(self) -> zmq.Socket:
         if self._socket is None:
             kind = zmq.PUSH if self.pattern == "push" else zmq.PUB
-            self._socket = zmq.Context.instance().socket(kind)
+            self._socket = (self.context or zmq.Context.instance()).socket(kind)
             self._socket.sndhwm = self.high_water
             self._socket.linger = 0
+            if self.send_buffer:
+                self._socket.sndbuf = self.send_buffer
             if self.endpoint.startswith("@"):
                 bind_when_free(self._socket, self.endpoint[1:])
             else:
@@ -99,14 +108,16 @@ class Readout(threading.Thread):
     muted ones, have sent their part; `rate` events a second, 0: as fast as they are taken."""
 
     def __init__(self, endpoint: str, n: int = 4, rate: float = 200, block: bool = True,
-                 payload: bool = False, **source: object) -> None:
+                 payload: bool = False, enter: Callable[[], zmq.Context] | None = None,
+                 mute: set[int] | None = None, **source: object) -> None:
         super().__init__(daemon=True)
+        self._enter = enter  # the thread calls it first: another network, another context
         wires = WIRES // n
         body = packed(wires) if payload else b""
         self.source = [Source(10 + i, i * wires, wires, endpoint, payload=body, **source)
                        for i in range(n)]
         self.rate, self.block = rate, block
-        self.mute: set[int] = set()      # sources (indices) that do not send
+        self.mute = mute or set()        # sources (indices) that do not send
         self.event = 0                   # the next one
         self.each: Callable[[int], None] | None = None  # before each event, in this thread
         self._orders: queue.Queue = queue.Queue()
@@ -133,6 +144,10 @@ class Readout(threading.Thread):
         return self.block and not self._end.is_set()
 
     def run(self) -> None:
+        if self._enter:
+            context = self._enter()
+            for source in self.source:
+                source.context = context
         due = time.monotonic()
         while not self._end.is_set():
             self._obey()

@@ -126,8 +126,8 @@ def test_a_source_runs_ahead(trial: Trial, overload: str):
     """Source 10 sends 100 events before the others begin: all 16 slots wait. With block the
     readout stands still and nothing is lost but time; with drop-newest what has no slot is
     counted as such. When the others come, events are whole again."""
-    trial.start(ACCEPT_NONE, f"readout.overload={overload}", "readout.fragment_queue=8",
-                timeout="400 ms")
+    trial.start(ACCEPT_NONE, f"readout.overload={overload}",
+                f"readout.fragment_queue={8 if overload == 'block' else 64}", timeout="400 ms")
     readout = trial.readout(rate=100)
     trial.wait_decided(20)
 

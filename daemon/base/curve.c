@@ -54,10 +54,9 @@ bool curve_read_secret(const char *path, const char *setting, char secret[CURVE_
     return true;
 }
 
-bool curve_serve(void *socket, const char secret[CURVE_TEXT_BYTES], const char *domain)
+bool curve_serve(void *socket, const char secret[CURVE_TEXT_BYTES])
 {
     int on = 1;
     return zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &on, sizeof on) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret, CURVE_TEXT_BYTES) == 0 &&
-           zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) == 0;
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret, CURVE_TEXT_BYTES) == 0;
 }

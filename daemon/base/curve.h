@@ -30,8 +30,7 @@ bool curve_read_secret(const char *path, const char *setting, char secret[CURVE_
 bool curve_decode(const char *text, uint8_t key[CURVE_KEY_BYTES]);
 
 /* Makes `socket` a CURVE server, before it binds or connects. Who may come in is asked
- * of the ZAP handler under `domain`: there must be one, without it libzmq lets any key in.
- * False: errno. */
-bool curve_serve(void *socket, const char secret[CURVE_TEXT_BYTES], const char *domain);
+ * of the ZAP handler: there must be one, without it libzmq lets any key in. False: errno. */
+bool curve_serve(void *socket, const char secret[CURVE_TEXT_BYTES]);
 
 #endif

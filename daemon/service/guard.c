@@ -19,7 +19,7 @@ struct guard {
     struct doors doors;
     struct clients *clients; /* NULL: no keys */
     void *context;
-    void *zap;               /* NULL: no keys */
+    void *zap;
     void *watch[DOOR_COUNT]; /* the monitors' other ends */
     pthread_t thread;
     bool has_thread;
@@ -27,7 +27,7 @@ struct guard {
 
 /* ---- keys: the ZAP handler ---- */
 
-/* version, request id, domain, address, identity, mechanism, then the key */
+/* version, request id, domain, address, identity, mechanism, then CURVE's key */
 struct request {
     char part[ZAP_PARTS][PART_BYTES];
     size_t bytes[ZAP_PARTS];
@@ -89,8 +89,13 @@ static void judge(struct guard *g, const struct request *r)
 {
     const char *domain = r->part[2], *address = r->part[3];
     int door = find_door(domain);
-    if (door < 0 || r->parts != ZAP_PARTS || strcmp(r->part[5], "CURVE") != 0 ||
-        r->bytes[6] != CURVE_KEY_BYTES) {
+    if (door >= 0 && !door_is_locked(&g->doors, (enum door)door) &&
+        strcmp(r->part[5], "NULL") == 0) {
+        answer(g->zap, r, "200", "OK", "");
+        return;
+    }
+    if (door < 0 || g->clients == NULL || r->parts != ZAP_PARTS ||
+        strcmp(r->part[5], "CURVE") != 0 || r->bytes[6] != CURVE_KEY_BYTES) {
         answer(g->zap, r, "500", "not a CURVE request of sparsed", "");
         return;
     }
@@ -149,17 +154,15 @@ static void *run(void *self)
     struct guard *g = self;
     struct request r;
     zmq_pollitem_t items[DOOR_COUNT + 1];
-    int n = DOOR_COUNT;
     (void)pthread_setname_np(pthread_self(), "guard");
     for (int d = 0; d < DOOR_COUNT; d++)
         items[d] = (zmq_pollitem_t){.socket = g->watch[d], .events = ZMQ_POLLIN};
-    if (g->zap != NULL)
-        items[n++] = (zmq_pollitem_t){.socket = g->zap, .events = ZMQ_POLLIN};
-    while (zmq_poll(items, n, -1) >= 0 || errno == EINTR) {
+    items[DOOR_COUNT] = (zmq_pollitem_t){.socket = g->zap, .events = ZMQ_POLLIN};
+    while (zmq_poll(items, DOOR_COUNT + 1, -1) >= 0 || errno == EINTR) {
         for (int d = 0; d < DOOR_COUNT; d++)
             while ((items[d].revents & ZMQ_POLLIN) != 0 && receive(g->watch[d], &r))
                 hear(g, (enum door)d, &r);
-        while (g->zap != NULL && receive(g->zap, &r))
+        while (receive(g->zap, &r))
             judge(g, &r);
     }
     return NULL;
@@ -175,7 +178,7 @@ static bool open_sockets(struct guard *g, struct error *err)
         good =
             g->watch[d] != NULL && zmq_connect(g->watch[d], door_watch_address((enum door)d)) == 0;
     }
-    if (good && g->clients != NULL) {
+    if (good) {
         g->zap = zmq_socket(g->context, ZMQ_REP);
         good = g->zap != NULL && zmq_bind(g->zap, "inproc://zeromq.zap.01") == 0;
     }

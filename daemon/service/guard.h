@@ -3,6 +3,7 @@
  * of clients, counts who was not let in, and says so in the log, a line a second at most.
  *
  *     CURVE greeting --> ZAP request: door, address, key --> 200 name | 400 reason
+ *     plain greeting --> ZAP request: door, address -----> 200, at a door that is plain
  *     greeting failed -> monitor of the socket ----------> counted by cause
  *
  * A key that is taken off the list is refused from its next connection on: libzmq cannot

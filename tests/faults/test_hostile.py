@@ -24,8 +24,9 @@ import sparsed  # noqa: E402
 CONNECTIONS = int(os.environ.get("SPARSED_HOSTILE_CONNECTIONS", "60"))
 SECONDS = float(os.environ.get("SPARSED_HOSTILE_SECONDS", "3"))
 RATE = 200
-KINDS = {"readout": "PUSH", "decisions": "SUB", "push": "PULL", "metrics": "SUB", "http": "HTTP"}
-RIGHT = {"crate": "readout", "reader": "subscriber"}
+KINDS = {"readout": "PUSH", "decisions": "SUB", "push": "PULL", "metrics": "SUB", "control": "REQ",
+         "http": "HTTP"}
+RIGHT = {"crate": "readout", "reader": "subscriber", "boss": "control"}
 
 
 def images(n):
@@ -93,7 +94,13 @@ def measure(run, free_port, tmp_path):
             for key in ("daemon", *RIGHT):
                 assert run("sparse-keys", folder / key).returncode == 0
             doors.write_clients(folder, run, **RIGHT)
-        daemon = doors.start(run, free_port, folder, locked)
+        daemon = doors.start(run, free_port, folder, locked, controlled=True)
+        order = ["-e", daemon.address["control"]]
+        if locked:
+            order += ["--keys", folder / "boss.key_secret", "--server-key", folder / "daemon.key"]
+        for command in (["configure"], ["start", 1]):
+            done = run("sparsectl", *order, *command)
+            assert done.returncode == 0, done.stderr
         attacker = attack(daemon) if hostile else None
         answers = run_events(daemon, locked)
         if hostile:
@@ -101,7 +108,9 @@ def measure(run, free_port, tmp_path):
             assert attacker.returncode == 0
             print(f"\n{name}: {done.strip()}")
         mib = resident_mib(daemon.process)
-        assert daemon.page("healthz")  # the page is there again
+        assert daemon.page("healthz")  # the page is there again, and so is control
+        done = run("sparsectl", *order, "status")
+        assert done.returncode == 0, done.stderr
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(60) == 0, daemon.log()
         assert "ledger closes" in daemon.log().splitlines()[-1]

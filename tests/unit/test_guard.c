@@ -8,7 +8,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -228,6 +230,49 @@ static void a_wrong_list_leaves_the_old_one(void **state)
     clients_destroy(&c);
 }
 
+static void send_garbage(const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    static const uint8_t bytes[300] = {1, 0, 7}; /* ZMTP 1: no name; then half a message */
+    (void)snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    assert_true(send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) > 0);
+    assert_int_equal(close(fd), 0);
+}
+
+/* Half a message of ZMTP 1, as a port scanner sends it by chance, left a plain REP socket
+ * deaf: nobody could stop a run any more. Watched doors do not talk ZMTP 1. */
+static void garbage_leaves_control_able_to_hear(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    static const struct settings plain;
+    void *context = zmq_ctx_new();
+    struct guard *g = guard_start(&plain, &monitor, context, &err);
+    assert_non_null(g);
+    void *door = zmq_socket(context, ZMQ_REP);
+    char endpoint[256], text[8];
+    int patience_ms = 20000;
+    (void)snprintf(endpoint, sizeof endpoint, "ipc://%s", path_of("door"));
+    assert_true(door_fit(door, guard_doors(g), DOOR_control, 1000, &err));
+    assert_int_equal(zmq_setsockopt(door, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms), 0);
+    assert_int_equal(zmq_bind(door, endpoint), 0);
+    for (int i = 0; i < 20; i++) {
+        send_garbage(path_of("door"));
+        void *client = knock(context, ZMQ_REQ, NULL, NULL);
+        assert_int_equal(zmq_setsockopt(client, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms), 0);
+        assert_int_equal(zmq_send(client, "ask", 3, 0), 3);
+        assert_int_equal(zmq_recv(door, text, sizeof text, 0), 3);
+        assert_int_equal(zmq_send(door, "say", 3, 0), 3);
+        assert_int_equal(zmq_recv(client, text, sizeof text, 0), 3);
+        (void)zmq_close(client);
+    }
+    (void)zmq_close(door);
+    guard_stop(&g);
+    assert_int_equal(zmq_ctx_term(context), 0);
+}
+
 static void local_is_what_the_network_cannot_reach(void **state)
 {
     (void)state;
@@ -249,6 +294,7 @@ int main(void)
         cmocka_unit_test(only_the_right_key_opens),
         cmocka_unit_test(a_plain_door_wants_no_key),
         cmocka_unit_test(a_wrong_list_leaves_the_old_one),
+        cmocka_unit_test(garbage_leaves_control_able_to_hear),
         cmocka_unit_test(local_is_what_the_network_cannot_reach),
     };
     return cmocka_run_group_tests(tests, set_up, clean_up);

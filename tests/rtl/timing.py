@@ -36,9 +36,9 @@ class Lane:
 
 LANES = (
     Lane("beats taken from memory", ("m_axi_rvalid_i", "m_axi_rready_o")),
-    Lane("window_input: slots are filled", ("start",)),
+    Lane("window_input: slots are filled", ("u_core.start",)),
     Lane("conv_gather: a slot's sums", ("a_valid",)),
-    Lane("pool_between: slots on", ("m_valid",)),
+    Lane("pool_between: passes slots on", ("m_valid",)),
     Lane("conv_scatter: all sums", ("b_valid",)),
     Lane("pool: a place", ("p_valid",)),
     Lane("dense_first: a pass", ("d1_valid",)),
@@ -50,22 +50,22 @@ BEFORE, AFTER = 12, 8  # cycles shown before the last beat and after the last wo
 
 
 def read_trace(path: Path, names: set[str]) -> dict[str, np.ndarray]:
-    """Of each signal of one bit (the one nearest to the top of its name) the cycles in which it
-    is 1."""
+    """Of each signal of one bit the cycles in which it is 1. A name is that nearest to the top,
+    or, as instance.name, one in that instance."""
     codes: dict[str, str] = {}
-    level, changes, time = 0, {}, 0
+    scopes, changes, time = [], {}, 0
     depth: dict[str, int] = {}
     with path.open() as trace:
         for line in trace:
             line = line.strip()
             if line.startswith("$scope"):
-                level += 1
+                scopes.append(line.split()[2])
             elif line.startswith("$upscope"):
-                level -= 1
+                scopes.pop()
             elif found := re.match(r"\$var wire\s+1 (\S+) (\w+)", line):
-                code, name = found.groups()
-                if name in names and level < depth.get(name, 99):
-                    codes[name], depth[name] = code, level
+                for name in {found[2], f"{scopes[-1]}.{found[2]}"} & names:
+                    if len(scopes) < depth.get(name, 99):
+                        codes[name], depth[name] = found[1], len(scopes)
             elif line.startswith("#"):
                 time = int(line[1:])
             elif line[:1] in "01" and line[1:] in codes.values():

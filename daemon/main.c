@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "data/account.h"
 #include "data/monitor.h"
 #include "model/model_set.h"
 #include "pipeline/run_actions.h"
@@ -101,14 +102,18 @@ static int fail(const struct error *err)
     return error_exit_status(err);
 }
 
-/* The run's last line. True: the ledger closes. */
+/* The daemon's last three lines. True: the ledger closes. */
 static bool report(const struct run_control *c)
 {
     const struct monitor *m = c->monitor;
     struct ledger l = monitor_ledger(m);
-    char text[512], runs[48];
+    char text[512], account[512], runs[48];
     ledger_format(&l, text, sizeof text);
     bool closes = l.in_flight == 0 && monitor_broken(m) == 0;
+    account_fragments(m, account, sizeof account);
+    log_info("%s", account);
+    account_time(m, account, sizeof account);
+    log_info("%s", account);
     (void)snprintf(runs, sizeof runs, c->runs == 1 ? "run %u" : "%u runs",
                    c->runs == 1 ? c->number : c->runs);
     log_write(closes ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s: %s   ledger %s", runs, text,

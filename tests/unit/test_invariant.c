@@ -3,6 +3,7 @@
 #include "unit/cmocka_all.h"
 
 #include "base/clock.h"
+#include "data/account.h"
 #include "data/invariant.h"
 
 #include <stdlib.h>
@@ -185,6 +186,23 @@ static void what_is_broken_is_counted(void **state)
     assert_int_equal(monitor_broken(m), 2);
 }
 
+/* What stands in the log when all is over, and what fits a line that is too short. */
+static void the_account_reads_as_two_sentences(void **state)
+{
+    (void)state;
+    char text[300], little[12];
+    counter_add(&m->source[1].missed, 8);
+    account_fragments(m, text, sizeof text);
+    assert_string_equal(text, "fragments 105 = assembled 90 + lost 11 (source 5, deadline 6) + "
+                              "in flight 4; never came 8");
+    monitor_time_charge(m, TIME_live, 3 * NS_PER_S);
+    account_time(m, text, sizeof text);
+    assert_string_equal(text, "time 1.00 s = live 1.00 + paused 0.00 + draining 0.00 + dead 0.00 "
+                              "(no_slot 0.00); busy: event 30 %");
+    account_time(m, little, sizeof little);
+    assert_string_equal(little, "time 1.00 s");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +217,7 @@ int main(void)
         T(a_thread_is_busy_or_idle),
         T(what_the_clock_does_is_accounted_for),
         T(what_is_broken_is_counted),
+        T(the_account_reads_as_two_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ void W(end)(struct offload *o)
 
 bool W(gone)(struct offload *o)
 {
-    return o->gone_ns <= night.now_ns;
+    return o->ended && o->gone_ns <= night.now_ns;
 }
 
 void W(tick)(struct offload *o, uint64_t now_ns)

@@ -11,6 +11,7 @@
 #include "night.h"
 
 #include "pipeline/parts.h"
+#include "pipeline/pipeline.h"
 #include "proto/decision.pb-c.h"
 #include "proto/run.pb-c.h"
 
@@ -22,12 +23,15 @@ enum { WINDOWS = 3, OUTPUTS = 2, WIRES = 24, BOOKS_EVERY = 16 };
 static uint8_t decided[NIGHT_EVENTS]; /* in this run */
 static uint64_t decisions, decisions_in_run;
 static uint8_t in_force[SHA256_BYTES]; /* the configuration, as the last run record says */
-static struct pipeline *last;          /* whose threads ran in the last step */
+static const struct publisher *sender;
+static uint32_t sent_epoch;   /* of the last decision of `sender` */
+static struct pipeline *last; /* whose threads ran in the last step */
 
 void check_reset(void)
 {
     memset(decided, 0, sizeof decided);
     last = NULL;
+    sender = NULL;
     decisions = decisions_in_run = 0;
 }
 
@@ -117,6 +121,24 @@ void check_decision(const char *topic, const void *body, size_t bytes)
     else
         take_decision(d);
     sparsed__decision__free_unpacked(d, NULL);
+}
+
+/* What the output thread hands on, as it was decided: across a change, too, in the order in
+ * which the changes were made. */
+void __real_publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns,
+                           uint64_t wall_ns);
+void __wrap_publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns,
+                           uint64_t wall_ns);
+
+void __wrap_publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns,
+                           uint64_t wall_ns)
+{
+    if (p == sender && ev->info->epoch < sent_epoch)
+        night_fail("event %llu of epoch %u leaves after one of epoch %u",
+                   (unsigned long long)ev->id.event, ev->info->epoch, sent_epoch);
+    sender = p;
+    sent_epoch = ev->info->epoch;
+    __real_publisher_send(p, ev, now_ns, wall_ns);
 }
 
 /* ---- what lies inside ---- */
@@ -213,12 +235,16 @@ void check_step(void)
 
 /* ---- ends ---- */
 
-/* Nothing holds an epoch any more but the one in force; only one whose cards are not gone
- * may have to wait. */
+/* Nothing holds an epoch any more but the one in force; one whose cards take their time to
+ * go may have to wait for them. */
 static void check_epochs_are_gone(struct pipeline *p)
 {
-    pipeline_tend(p);
-    if (p->n_alive > 1 && atomic_load(&p->alive[0]->scoring->rested))
+    for (int i = 0; i < 20 && p->n_alive > 1; i++) {
+        night.now_ns += 5 * NS_PER_MS;
+        pipeline_rest(p, night.now_ns);
+        pipeline_tend(p);
+    }
+    if (p->n_alive > 1)
         night_fail("after the drain %u epochs are alive, the oldest with %llu events", p->n_alive,
                    (unsigned long long)p->alive[0]->events);
     if (assembler_slots_used(p->assembler) > 0)

@@ -1,0 +1,240 @@
+"""Models and settings change while events flow: nothing is lost, nothing is scored half by
+each, and every decision says what it was made with."""
+import json
+import signal
+import threading
+import time
+import urllib.request
+
+import pytest
+
+CONFIG = """
+[detector]
+name = "change"
+ticks = 6400
+[[detector.plane]]
+id = 2
+wires = 3456
+scale = 0.0625
+[readout]
+endpoints = ["@ipc://{folder}/readout"]
+pattern = "pull"
+event_timeout = "60 s"
+event_slots = 16
+[[engine.model]]
+file = "{model}"
+[[trigger.rule]]
+name = "first"
+label = "neutrino"
+threshold = {threshold}
+[output]
+decisions = ["@ipc://{folder}/decisions"]
+record = {{ directory = "{folder}/records" }}
+[service]
+http = "127.0.0.1:{port}"
+control = ["@ipc://{folder}/control"]
+run = 1
+"""
+SIZES = ["t", "s", "m", "l"]
+FIXED = ["run", "subrun", "event"]
+
+
+class Change:
+    """sparsed with a control socket, the published networks, and who asks for changes."""
+
+    def __init__(self, run, free_port, folder, shared):
+        self.run, self.folder, self.shared = run, folder, shared
+        self.port = free_port()
+        (folder / "records").mkdir()
+        self.write("l")
+        self.log = (folder / "sparsed.log").open("a+")
+        self.process = run("sparsed", "--config", folder / "trigger.toml", start=True,
+                           stderr=self.log)
+        deadline = time.monotonic() + 30
+        while self.ask("status").returncode != 0:
+            assert self.process.poll() is None and time.monotonic() < deadline, self.logged()
+            time.sleep(0.05)
+
+    def write(self, size, **more):
+        values = {"threshold": 0.5, **more}
+        (self.folder / "trigger.toml").write_text(CONFIG.format(
+            folder=self.folder, port=self.port, model=self.model(size), **values))
+
+    def model(self, size):
+        return self.shared / "golden" / f"neutrino-sparse_{size}-16b.model.h5"
+
+    def ask(self, *words):
+        return self.run("sparsectl", "-e", f"ipc://{self.folder}/control", *words)
+
+    def metrics(self):
+        url = f"http://127.0.0.1:{self.port}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read().decode().splitlines()
+
+    def metric(self, name):
+        return sum(float(line.split()[-1]) for line in self.metrics() if line.startswith(name))
+
+    def collect(self, count):
+        process = self.run("sparse-decisions", f"ipc://{self.folder}/decisions", "--json",
+                           "--count", count, "--timeout", 60, start=True)
+        time.sleep(0.5)  # a PUB socket sends nothing to who is not there yet
+        return process
+
+    def replay(self, loops, *options):
+        return self.run("sparse-replay", self.shared / "events" / "real-windows.h5", "--to",
+                        f"ipc://{self.folder}/readout", "--loops", loops, "--preload", *options,
+                        start=True)
+
+    def logged(self):
+        self.log.flush()
+        self.log.seek(0)
+        return self.log.read()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0, self.logged()
+        assert "ledger closes" in self.logged(), self.logged()
+
+
+@pytest.fixture
+def change(run, free_port, tmp_path, shared_dir):
+    return Change(run, free_port, tmp_path, shared_dir)
+
+
+def expected(change, sizes):
+    """{sha256 of a model: {(subrun, event): raw scores of all windows}}, as sparse-score,
+    which knows nothing of changes, has them."""
+    by_model = {}
+    for size in sizes:
+        done = change.run("sparse-score", change.model(size),
+                          change.shared / "events" / "real-windows.h5", "--jsonl", "-", "--quiet",
+                          "--set", "detector.plane[0].id=2", timeout=300)
+        assert done.returncode == 0, done.stderr
+        for line in done.stdout.splitlines():
+            d = json.loads(line)
+            by_model.setdefault(d["models"][0]["sha256"], {})[d["subrun"], d["event"]] = raw(d)
+    return by_model
+
+
+def raw(decision):
+    """{place of a window: raw scores}, of those with pixels: the others are all alike."""
+    return {(w["plane"], w["first_bin"], w["first_wire"]): w["score_raw"]
+            for w in decision["windows"] if w["plane"] == 2 and w["n_active"] > 0}
+
+
+def test_ten_swaps_under_load(change):
+    """A swap at any moment but an event's boundary once gave events whose windows were cut
+    for one network and scored by another."""
+    by_model = expected(change, SIZES)
+    assert len(by_model) == len(SIZES)
+    loops = 30
+    printer = change.collect(100 * loops)
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(printer.stdout))
+    reader.start()
+    sender = change.replay(loops, "--rate", "400")
+    for i in range(10):
+        size = SIZES[i % len(SIZES)]
+        done = change.ask("model", change.model(size))
+        assert done.returncode == 0, done.stderr
+        time.sleep(0.3)
+    assert sender.wait(120) == 0, sender.stderr.read()
+    reader.join(60)
+    decisions = [json.loads(line) for line in lines]
+    assert len({tuple(d[k] for k in FIXED) for d in decisions}) == 100 * loops, "one each"
+    turns = [d["models"][0]["sha256"] for d in decisions]
+    changes = sum(a != b for a, b in zip(turns, turns[1:]))
+    assert changes == 10, "events leave in the order in which models came"
+    for d in decisions:
+        assert raw(d) == by_model[d["models"][0]["sha256"]][d["subrun"], d["event"]]
+    assert change.metric("sparsed_windows_truncated_total") > 0
+    change.stop()
+    check_records(change, decisions)
+
+
+def check_records(change, decisions):
+    """A file of the recorder is one model's: what it says of models is true of all of it."""
+    import h5py
+    accepted = {tuple(int(d[k]) for k in FIXED): d["models"][0]["sha256"]
+                for d in decisions if d["accept"]}
+    found = {}
+    for path in (change.folder / "records").glob("*.h5"):
+        with h5py.File(path) as f:
+            sha256, = (s.decode() for s in f.attrs["models_sha256"])
+            for identity in f["decision_table/event_id"][()]:
+                found[tuple(map(int, identity))] = sha256
+    assert found == {k: v for k, v in accepted.items() if k in found}
+    lost = change_lost(change)
+    assert len(found) + lost == len(accepted)
+
+
+def change_lost(change):
+    """Accepted events that the recorder had no time for, by the run's last line of status."""
+    import re
+    lines = re.findall(r"not recorded (\d+)", change.logged())
+    return int(lines[-1]) if lines else 0
+
+
+def test_what_does_not_fit_is_refused_and_said(change):
+    """Both values are in the sentence: nobody has to look up which network it was."""
+    before = change.ask("config").stdout
+    full = change.shared / "golden" / "jet-sparse_l-16b.model.h5"
+    done = change.ask("model", full)
+    assert done.returncode != 0
+    assert "ready-made images" in done.stderr and "wires" in done.stderr
+    done = change.ask("model", change.folder / "nowhere.h5")
+    assert done.returncode != 0 and "nowhere.h5" in done.stderr
+    text = (change.folder / "trigger.toml").read_text()
+    (change.folder / "trigger.toml").write_text(text.replace("event_slots = 16",
+                                                             "event_slots = 17"))
+    done = change.ask("reload")
+    assert done.returncode != 0
+    assert "readout.event_slots = 16, wanted 17" in done.stderr, done.stderr
+    assert change.ask("config").stdout == before
+    change.stop()
+
+
+def test_a_reload_and_a_prescale_are_in_force_at_once(change):
+    printer = change.collect(200)
+    sender = change.replay(1)
+    assert sender.wait(60) == 0
+    while change.metric("sparsed_decisions_published_total") < 100:
+        time.sleep(0.02)
+    change.write("l", threshold=2)
+    assert change.ask("reload").returncode == 0
+    sender = change.replay(1, "--events", "0:100", "--event-time", "now")
+    assert sender.wait(60) == 0
+    change.stop()
+    out, _ = printer.communicate(timeout=60)
+    decisions = [json.loads(line) for line in out.splitlines()]
+    hashes = [d["configuration_sha256"] for d in decisions]
+    assert any(d["accept"] for d in decisions[:100])
+    assert not any(d["accept"] for d in decisions[100:]), "no score is above 2"
+    assert len(set(hashes)) == (2 if len(decisions) > 100 else 1)
+
+
+def test_a_shadow_changes_nothing_and_is_compared(change):
+    """The candidate is another network: it disagrees somewhere, and no decision shows it."""
+    done = change.ask("shadow", change.model("t"), "--share", "1")
+    assert done.returncode == 0, done.stderr
+    want = expected(change, ["l"])
+    printer = change.collect(100)
+    assert change.replay(1, "--rate", "100").wait(60) == 0
+    out, err = printer.communicate(timeout=60)
+    decisions = [json.loads(line) for line in out.splitlines()]
+    for d in decisions:
+        assert raw(d) == want[d["models"][0]["sha256"]][d["subrun"], d["event"]]
+    deadline = time.monotonic() + 10
+    while change.metric("sparsed_shadow_events_total") + \
+            change.metric("sparsed_shadow_skipped_total") < 100:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    compared = change.metric("sparsed_shadow_events_total")
+    different = sum(change.metric(f'sparsed_shadow_events_total{{verdict="{v}"}}')
+                    for v in ("current_only", "candidate_only"))
+    assert compared > 50 and 0 < different < compared
+    assert change.metric('sparsed_shadow_windows_total{le="+Inf"}') > \
+        change.metric('sparsed_shadow_windows_total{le="0.001"}') > 0
+    assert change.ask("shadow", "off").returncode == 0
+    assert not any(line.startswith("sparsed_shadow") for line in change.metrics())
+    change.stop()

@@ -87,8 +87,8 @@ struct event {
 
     struct decision decision;
     uint32_t holders; /* after output: recorder and shadow that are not done with it */
-    void *slot;   /* the assembler's */
-    void *memory; /* the engine's */
+    void *slot;       /* the assembler's */
+    void *memory;     /* the engine's */
 };
 
 #endif

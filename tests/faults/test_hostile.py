@@ -56,6 +56,12 @@ def resident_mib(process):
     raise AssertionError("no VmHWM")
 
 
+def processor_s(process):
+    """Of all threads, since the start."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run_events(daemon, locked):
     """Sends the events at RATE; gives event -> Decision."""
     key = {name: daemon.keys(name) if locked else None for name in RIGHT}
@@ -86,7 +92,8 @@ def run_events(daemon, locked):
 
 @pytest.fixture
 def measure(run, free_port, tmp_path):
-    """Call it: decisions of a daemon in peace or under attack, and its largest memory in MiB."""
+    """Call it: decisions of a daemon in peace or under attack, its largest memory in MiB and its
+    processor time in s."""
     def once(name, locked, hostile):
         folder = tmp_path / name
         folder.mkdir()
@@ -107,21 +114,21 @@ def measure(run, free_port, tmp_path):
             done = attacker.communicate(timeout=SECONDS + 120)[0]
             assert attacker.returncode == 0
             print(f"\n{name}: {done.strip()}")
-        mib = resident_mib(daemon.process)
+        mib, cpu_s = resident_mib(daemon.process), processor_s(daemon.process)
         assert daemon.page("healthz")  # the page is there again, and so is control
         done = run("sparsectl", *order, "status")
         assert done.returncode == 0, done.stderr
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(60) == 0, daemon.log()
         assert "ledger closes" in daemon.log().splitlines()[-1]
-        return answers, mib
+        return answers, mib, cpu_s
     return once
 
 
-def row(what, answers, mib):
+def row(what, answers, mib, cpu_s):
     latency = sorted(d.times.latency_ns / 1e3 for d in answers.values())
     p50, p99 = statistics.median(latency), latency[int(0.99 * (len(latency) - 1))]
-    print(f"| {what} | {len(answers)} | {p50:.0f} us | {p99:.0f} us | {mib:.0f} MiB |")
+    print(f"| {what} | {len(answers)} | {p50:.0f} us | {p99:.0f} us | {mib:.0f} MiB | {cpu_s:.2f} s |")
 
 
 @pytest.mark.parametrize("locked", [False, True], ids=["plain", "locked"])
@@ -129,15 +136,15 @@ def test_events_go_on(measure, locked):
     """A port scanner, a crashed client that holds its socket, a stranger who wants the memory of
     the machine: none of them may cost an event or change a decision."""
     what = "with keys" if locked else "plain"
-    peace, peace_mib = measure("peace", locked, hostile=False)
-    war, war_mib = measure("war", locked, hostile=True)
+    peace, *peace_use = measure("peace", locked, hostile=False)
+    war, *war_use = measure("war", locked, hostile=True)
     print()
-    row(f"{what}, nobody else", peace, peace_mib)
+    row(f"{what}, nobody else", peace, *peace_use)
     row(f"{what}, {CONNECTIONS} silent connections at each of {len(KINDS)} doors, and the rest", war,
-        war_mib)
+        *war_use)
     assert len(peace) == len(war) == int(SECONDS * RATE)
     for event, d in peace.items():
         assert d.fate == war[event].fate
         assert [list(w.score) for w in d.windows] == [list(w.score) for w in war[event].windows]
     # libzmq's own buffers for a connection are some 20 KiB; a message of 2^40 bytes is not held
-    assert war_mib - peace_mib < 64 + CONNECTIONS * len(KINDS) * 0.1
+    assert war_use[0] - peace_use[0] < 64 + CONNECTIONS * len(KINDS) * 0.1

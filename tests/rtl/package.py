@@ -4,7 +4,8 @@
 kernel.xml: every argument where kernel_abi.h and kernel_circuit.h have its register and where
 sparse-xclbin puts it for emulation; every port with all its signals in sparse_kernel_card.sv, as
 wide as it says. A host writes arguments where the container says; one that is off by a word would
-be found on a card only. Verilator, where it is there, elaborates the card's top with all modules.
+be found on a card only. And the daemon's sentences for error codes: they must be the kernel's
+codes. Verilator, where it is there, elaborates the card's top with all modules.
 """
 from __future__ import annotations
 
@@ -67,6 +68,15 @@ def check_ports(kernel: xml.Element, top: str) -> None:
                    f"sparse_kernel_card.sv: no {name}_{signal} as kernel.xml has it")
 
 
+def check_errors(fpga: Path) -> None:
+    """The daemon's sentences have the kernel's codes; one too few, and a code has no sentence."""
+    sv = re.findall(r"bit \[7:0\] E_(\w+) = (\d+);", (fpga / "rtl/sparse_pkg.sv").read_text())
+    rows = re.findall(r"X\((\d+), (\w+),",
+                      (fpga.parent / "daemon/engine/xrt/kernel_error.h").read_text())
+    expect(len(sv) > 5 and [(name, code) for code, name in rows] == sv,
+           f"kernel_error.h has other codes than sparse_pkg.sv: {rows}, {sv}")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__,
@@ -77,6 +87,7 @@ def main() -> None:
     top = fpga / "rtl/package/sparse_kernel_card.sv"
     check_arguments(kernel, fpga)
     check_ports(kernel, top.read_text())
+    check_errors(fpga)
     if shutil.which("verilator"):
         done = subprocess.run(
             ["verilator", "--lint-only", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNUSED", "--top-module",

@@ -168,17 +168,18 @@ static const struct {
 static int read_command(struct options *o, char **word, int n, bool timeout_given)
 {
     const char *name = n > 0 ? word[0] : "status";
+    int after = n > 0 ? n - 1 : 0;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(commands[i].name, name) != 0)
             continue;
-        if (n - 1 > commands[i].most)
+        if (after > commands[i].most)
             return usage(name, "", "too many words after it");
-        if (n - 1 < commands[i].least)
+        if (after < commands[i].least)
             return usage(name, "", "needs more words after it");
         o->request.command = commands[i].command;
         if (commands[i].slow && !timeout_given && o->wait_s > o->timeout_s)
             o->timeout_s = o->wait_s;
-        return commands[i].words(o, word + 1, n - 1);
+        return commands[i].words(o, word + 1, after);
     }
     return usage("", name, "no such command");
 }

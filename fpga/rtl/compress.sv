@@ -13,7 +13,6 @@ module compress #(
     output logic [N*5-1:0] lane_o,  // where it was
     output logic [N*V_W-1:0] value_o
 );
-  localparam int W = 1 + 5 + V_W;  // {valid, lane, value}
 
   // ---- 2 cycles: inactive pixels before each one, within eight and in all ----
   logic [32*3-1:0] local_skips_c, local_skips;
@@ -49,35 +48,51 @@ module compress #(
   end
 
   // ---- 3 cycles: move ----
-  // a pixel's number of inactive ones before goes along: 5, 3, 1 bits are left of it
-  logic [32*(W+3)-1:0] a_c, a;
-  logic [32*(W+1)-1:0] b_c, b;
-  logic [N*W-1:0] c_c, c;
-  always_comb begin
-    a_c = '0;
-    b_c = '0;
-    c_c = '0;
-    for (int j = 0; j < 32; j++)
-      for (int k = 0; k < 4; k++)
-        if (j + k < 32 && active2[(j+k)&31] && skipped[((j+k)&31)*5+:2] == 2'(k))
-          a_c[j*(W+3)+:W+3] = a_c[j*(W+3)+:W+3] |
-              {skipped[((j+k)&31)*5+2+:3], 1'b1, 5'(j + k), value2[((j+k)&31)*V_W+:V_W]};
-    for (int j = 0; j < 32; j++)
-      for (int k = 0; k < 4; k++)
-        if (j + 4 * k < 32 && a[((j+4*k)&31)*(W+3)+W-1] && a[((j+4*k)&31)*(W+3)+W+:2] == 2'(k))
-          b_c[j*(W+1)+:W+1] = b_c[j*(W+1)+:W+1] |
-              {a[((j+4*k)&31)*(W+3)+W+2], a[((j+4*k)&31)*(W+3)+:W]};
-    for (int j = 0; j < N; j++)
-      for (int k = 0; k < 2; k++)
-        if (j + 16 * k < 32 && b[((j+16*k)&31)*(W+1)+W-1] && b[((j+16*k)&31)*(W+1)+W] == 1'(k))
-          c_c[j*W+:W] = c_c[j*W+:W] | b[((j+16*k)&31)*(W+1)+:W];
-  end
-  always_ff @(posedge clk_i) begin
-    a <= a_c;
-    b <= b_c;
-    c <= c_c;
+  // A pixel's number of inactive ones before it goes along. What is at a place to which no pixel
+  // moves is anything, but not valid.
+  localparam int P_W = 1 + 5 + V_W;  // {valid, inactive ones before, value}
+  logic [32*P_W-1:0] in32, a32, b32;
+  wire [35*P_W-1:0] in = (35 * P_W)'(in32);
+  wire [44*P_W-1:0] a = (44 * P_W)'(a32);
+  wire [(N+16)*P_W-1:0] b = ((N + 16) * P_W)'(b32);
+  for (genvar j = 0; j < 32; j++) begin : g_move
+    assign in32[j*P_W+:P_W] = {active2[j], skipped[j*5+:5], value2[j*V_W+:V_W]};
+    logic [3:0] hit_a, hit_b;
+    logic [P_W-2:0] next_a, next_b;
+    for (genvar k = 0; k < 4; k++) begin : g_k
+      assign hit_a[k] = in[(j+k)*P_W+P_W-1] && in[(j+k)*P_W+V_W+:2] == 2'(k);
+      assign hit_b[k] = a[(j+4*k)*P_W+P_W-1] && a[(j+4*k)*P_W+V_W+2+:2] == 2'(k);
+    end
+    always_comb begin
+      case ({hit_a[3] | hit_a[2], hit_a[3] | hit_a[1]})
+        2'd0: next_a = in[j*P_W+:P_W-1];
+        2'd1: next_a = in[(j+1)*P_W+:P_W-1];
+        2'd2: next_a = in[(j+2)*P_W+:P_W-1];
+        default: next_a = in[(j+3)*P_W+:P_W-1];
+      endcase
+      case ({hit_b[3] | hit_b[2], hit_b[3] | hit_b[1]})
+        2'd0: next_b = a[j*P_W+:P_W-1];
+        2'd1: next_b = a[(j+4)*P_W+:P_W-1];
+        2'd2: next_b = a[(j+8)*P_W+:P_W-1];
+        default: next_b = a[(j+12)*P_W+:P_W-1];
+      endcase
+    end
+    always_ff @(posedge clk_i) begin
+      a32[j*P_W+:P_W] <= {|hit_a, next_a};
+      b32[j*P_W+:P_W] <= {|hit_b, next_b};
+    end
   end
   for (genvar j = 0; j < N; j++) begin : g_out
-    assign {valid_o[j], lane_o[j*5+:5], value_o[j*V_W+:V_W]} = c[j*W+:W];
+    wire stays = b[j*P_W+P_W-1] && !b[j*P_W+V_W+4];
+    wire comes = b[(j+16)*P_W+P_W-1] && b[(j+16)*P_W+V_W+4];
+    logic [P_W-2:0] c;
+    logic valid;
+    always_ff @(posedge clk_i) begin
+      valid <= stays || comes;
+      c <= (stays || !comes) ? b[j*P_W+:P_W-1] : b[(j+16)*P_W+:P_W-1];
+    end
+    assign valid_o[j] = valid;
+    assign lane_o[j*5+:5] = 5'(j) + c[V_W+:5];
+    assign value_o[j*V_W+:V_W] = c[V_W-1:0];
   end
 endmodule

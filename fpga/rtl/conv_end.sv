@@ -27,7 +27,7 @@ module conv_end #(
   always_ff @(posedge clk_i) begin
     sat <= above ? {{(HI - OUT) {1'b0}}, mask, {SHIFT{1'b0}}} : acc_i;
     nonzero <= |acc_i;
-    sum <= nonzero ? sat + bias_i : sat;
+    sum <= sat + (nonzero ? bias_i : '0);
     rounded_d <= rounded;
     {keep3, keep2, keep1} <= {keep2, keep1, keep_i};
     x_o <= keep3 ? z : '0;

@@ -29,7 +29,7 @@ module conv_gather #(
     output logic [S*sparse_pkg::PLACE-1:0] row_o,
     output logic [S*sparse_pkg::PLACE-1:0] col_o,
     output logic [S-1:0] occupied_o,
-    output logic [S*sparse_pkg::CH*sparse_pkg::X_W-1:0] x_o
+    output logic [S*sparse_pkg::CH*sparse_pkg::Y_W-1:0] x_o
 );
   import sparse_pkg::*;
   localparam int LATENCY = 12;  // from the tap's cycle to the output
@@ -120,9 +120,9 @@ module conv_gather #(
       for (genvar f = 0; f < F; f++) begin : g_f
         conv_lane #(.CHAINS(0)) u_lane (
             .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_A_WEIGHT && cfg_addr_i[8:7] == f),
-            .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[W_W-1:0]),
+            .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[CW_W-1:0]),
             .inside_i(near), .tap_i(tap), .x_i(x), .rounds_i(rounds),
-            .mask_i(types[f*48+16+:X_W]), .chain_i('0), .r_o(r[((s*CH+f)*N+q)*ACC_W+:ACC_W]));
+            .mask_i(types[f*48+16+:X_W]), .chains_i(1'b0), .chain_i('0), .r_o(r[((s*CH+f)*N+q)*ACC_W+:ACC_W]));
       end
     end
   end
@@ -134,12 +134,12 @@ module conv_gather #(
         logic [ACC_W-1:0] sum;
         adder_tree #(.N(N), .W(ACC_W)) u_tree (
             .clk_i, .x_i(r[(s*CH+f)*N*ACC_W+:N*ACC_W]), .sum_o(sum));
-        conv_end #(.OUT(X_W)) u_end (
+        conv_end #(.OUT(Y_W)) u_end (
             .clk_i, .acc_i(sum), .keep_i(keep[s]), .rounds_i(rounds),
             .bias_i(bias[f*ACC_W+:ACC_W]), .type_i(types[f*48+:48]),
-            .x_o(x_o[(s*CH+f)*X_W+:X_W]));
+            .x_o(x_o[(s*CH+f)*Y_W+:Y_W]));
       end else begin : g_none
-        assign x_o[(s*CH+f)*X_W+:X_W] = '0;
+        assign x_o[(s*CH+f)*Y_W+:Y_W] = '0;
       end
     end
   end

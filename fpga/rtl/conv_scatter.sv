@@ -106,15 +106,15 @@ module conv_scatter #(
         if (c == 0) begin : g_head
           assign from = '0;
         end else begin : g_chain
-          assign from = chain ? r[(s*CH+c-1)*ACC_W+:ACC_W] : '0;
+          assign from = r[(s*CH+c-1)*ACC_W+:ACC_W];
         end
         conv_lane #(.CHAINS(c != 0)) u_lane (
             .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_B_WEIGHT && cfg_addr_i[8:7] == c),
-            .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[W_W-1:0]),
+            .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[CW_W-1:0]),
             .inside_i(c == 0 ? near : c == 1 ? near1 : near2),
             .tap_i(c == 0 ? tap : c == 1 ? tap1 : tap2),
             .x_i(c == 0 ? x3[s*CH*X_W+:X_W] : c == 1 ? x_1 : x_2),
-            .rounds_i(rounds), .mask_i(types[c*48+16+:X_W]), .chain_i(from),
+            .rounds_i(rounds), .mask_i(types[c*48+16+:X_W]), .chains_i(chain), .chain_i(from),
             .r_o(r[(s*CH+c)*ACC_W+:ACC_W]));
       end
     end
@@ -125,7 +125,7 @@ module conv_scatter #(
         for (int s = 1; s < S; s++) fresh = fresh + r[(s*CH+c)*ACC_W+:ACC_W];
       end
       always_ff @(posedge clk_i) begin
-        if (v[6+c]) acc <= (f[6+c] ? '0 : acc) + fresh;
+        if (v[6+c]) acc <= fresh + (f[6+c] ? '0 : acc);
         if (l[7+c]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
       end
     end

@@ -36,8 +36,9 @@ module dense_first #(
   // ---- setup: 0: [2:0] rounding [4:3] overflow of the quantizer; 1: bits of the accumulator;
   //      2 + pass: where a pass's weights begin ----
   logic [4:0] modes;
-  logic [D1_W-1:0] acc_mask;
+  logic [D1_W-1:0] acc_mask, acc_sign;
   logic [PASSES*8-1:0] begins;
+  always_ff @(posedge clk_i) acc_sign <= acc_mask & ~(acc_mask >> 1);
   always_ff @(posedge clk_i)
     if (cfg_we_i && cfg_unit_i == U_DENSE1_SETUP) begin
       if (cfg_addr_i[2:0] == 3'd0) modes <= cfg_data_i[4:0];
@@ -148,7 +149,7 @@ module dense_first #(
     dense_output #(.S(S)) u_output (
         .clk_i, .weight_we_i(weight_we && cfg_addr_i[12:8] == o),
         .bias_we_i(mine && !cfg_addr_i[0]), .kind_we_i(mine && cfg_addr_i[0]),
-        .cfg_at_i(cfg_addr_i[7:0]), .cfg_data_i, .acc_mask_i(acc_mask), .address_i(address),
+        .cfg_at_i(cfg_addr_i[7:0]), .cfg_data_i, .acc_mask_i(acc_mask), .acc_sign_i(acc_sign), .address_i(address),
         .x_i(x), .pass4_i(s4[1+IDX+:2]), .valid5_i(s5[S_W-1]), .first5_i(s5[S_W-2]),
         .pass6_i(s6[1+IDX+:2]), .take_i(end2), .x_o(x_o[o*X_W+:X_W]));
   end

@@ -14,6 +14,7 @@ module dense_output #(
     input logic [7:0] cfg_at_i,
     input logic [sparse_pkg::DATA_W-1:0] cfg_data_i,
     input logic [sparse_pkg::D1_W-1:0] acc_mask_i,  // bits of the accumulator
+    input logic [sparse_pkg::D1_W-1:0] acc_sign_i,  // the highest of them
     input logic [S*8-1:0] address_i,  // cycle 0: places, with the pass's begin
     input logic [S*sparse_pkg::CH*sparse_pkg::X_W-1:0] x_i,  // cycle 2
     input logic [1:0] pass4_i,  // cycle 4
@@ -52,7 +53,7 @@ module dense_output #(
     for (int s = 0; s < S; s++)
       fresh = fresh + {{(D1_W - SUM) {sums[s*SUM+SUM-1]}}, sums[s*SUM+:SUM]};
   end
-  wire [D1_W-1:0] sign = acc & acc_mask_i & ~(acc_mask_i >> 1);
+  wire sign = |(acc & acc_sign_i);
   wire [D1_W-1:0] rectified = (kind[6] && wrapped[D1_W-1]) ? '0 : wrapped;
   logic [D1_W-SHIFT-1:0] rounded, rounded_d;
   logic [X_W-1:0] z;
@@ -65,8 +66,8 @@ module dense_output #(
     if (bias_we_i) biases[cfg_at_i[2:1]] <= cfg_data_i[D1_W-1:0];
     if (kind_we_i) kinds[cfg_at_i[2:1]] <= {cfg_data_i[16+:X_W], cfg_data_i[11], cfg_data_i[5:0]};
     bias <= biases[pass4_i];
-    if (valid5_i) acc <= (first5_i ? bias : acc) + fresh;
-    wrapped <= (acc & acc_mask_i) | (|sign ? ~acc_mask_i : '0);
+    if (valid5_i) acc <= fresh + (first5_i ? bias : acc);
+    wrapped <= (acc & acc_mask_i) | (sign ? ~acc_mask_i : '0);
     kind <= kinds[pass6_i];
     kind_d <= kind;
     rounded_d <= rounded;

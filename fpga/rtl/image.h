@@ -22,13 +22,14 @@ enum { IMAGE_MAGIC = 0x54525053, IMAGE_MAX_RECORDS = 65536 };
 /* Widths and limits of the kernel, as in sparse_pkg.sv. */
 enum {
     RTL_X_BITS = 18,
-    RTL_Y_BITS = 22,
+    RTL_Y_BITS = 25,
     RTL_WEIGHT_BITS = 20,
+    RTL_CONV_WEIGHT_BITS = 22,
     RTL_SHIFT = 12,
     RTL_ACC_BITS = 42,
-    RTL_SUM_BITS = 27,
+    RTL_SUM_BITS = 29,
     RTL_RECIP_BITS = 30,
-    RTL_POOL_SHIFT = 28,
+    RTL_POOL_SHIFT = 29,
     RTL_D1_BITS = 48,
     RTL_D2_BITS = 44,
     RTL_D2_SHIFT = 4,

@@ -70,7 +70,8 @@ module loader #(
     hole = 1'b0;
     case (record[127:120])
       U_GLOBAL: bits = at == 8'(G_THRESHOLD) ? 7'd17 : at == 8'(G_SIGNED) ? 7'd1 : 7'd48;
-      U_A_WEIGHT, U_B_WEIGHT, U_DENSE2_WEIGHT: bits = 7'(W_W);
+      U_A_WEIGHT, U_B_WEIGHT: bits = 7'(CW_W);
+      U_DENSE2_WEIGHT: bits = 7'(W_W);
       U_DENSE1_WEIGHT: bits = 7'(CH * W_W);
       U_A_SETUP, U_B_SETUP: begin
         hole = at >= 8'd1 && at <= 8'd3;

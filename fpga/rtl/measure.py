@@ -17,11 +17,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-KEPT = ("adder_tree", "axi_read", "axi_write", "cast_shift", "compress", "conv_end", "conv_gather",
+KEPT = ("axi_read", "axi_write", "cast_shift", "compress", "conv_end", "conv_gather",
         "conv_lane", "conv_scatter", "dense_first", "dense_output", "dense_second", "fifo", "loader",
         "pool", "pool_between", "registers", "score_table", "shift_up", "softmax",
         "softmax_lane", "sparse_core", "window_input")
@@ -130,46 +131,77 @@ def sentence(total: Counter) -> str:
             f"{total['FF']}")
 
 
-def longest(cells: dict) -> tuple[int, int]:
-    """(LUT levels, CARRY4) of the longest paths between registers, each by itself; a read of a
-    LUTRAM is one level."""
+@dataclass
+class Paths:
+    """The longest paths between registers: LUT levels and CARRY4, each by itself, and the cells
+    of the two from their ends on. A read of a LUTRAM is one level."""
+
+    levels: int
+    carries: int
+    level_cells: list[str]
+    carry_cells: list[str]
+
+
+def passes(kind: str) -> bool:
+    """Whether a signal runs through such a cell without a clock."""
+    return kind.startswith("LUT") or kind in ("CARRY4", "INV") or \
+        kind.startswith("RAM") and not kind.startswith("RAMB")
+
+
+def inputs_of(cells: dict) -> dict[str, list[str]]:
+    """Of each cell that passes signals: those cells that pass one to it."""
     drivers: dict[int, str] = {}
     for name, cell in cells.items():
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"].get(port) == "output":
-                drivers.update((b, name) for b in bits if isinstance(b, int))
-
-    def passes(kind: str) -> bool:
-        return kind.startswith("LUT") or kind in ("CARRY4", "INV") or kind.startswith("RAM") and \
-            not kind.startswith("RAMB")
-
-    inputs = defaultdict(set)
+        if passes(cell["type"]):
+            for port, bits in cell["connections"].items():
+                if cell["port_directions"].get(port) == "output":
+                    drivers.update((b, name) for b in bits if isinstance(b, int))
+    inputs = {}
     for name, cell in cells.items():
-        kind = cell["type"]
-        if not passes(kind):
-            continue
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"].get(port) != "input" or port in ("WCLK", "WE", "D", "DI") \
-                    and kind.startswith("RAM") or port.startswith("DI") and kind.startswith("RAM"):
-                continue
-            inputs[name].update(drivers[b] for b in bits if b in drivers)
-    levels, carries = {}, {}
-    for root in list(inputs):
+        if passes(cell["type"]):
+            clocked = ("WCLK", "WE", "D") if cell["type"].startswith("RAM") else ()
+            inputs[name] = list({
+                drivers[b] for port, bits in cell["connections"].items()
+                if cell["port_directions"].get(port) == "input" and port not in clocked
+                and not (clocked and port.startswith("DI")) for b in bits if b in drivers})
+    return inputs
+
+
+def longest(cells: dict) -> Paths:
+    """Follows all paths once, deepest cells last."""
+    inputs = inputs_of(cells)
+    levels: dict[str, int] = {}
+    carries: dict[str, int] = {}
+    for root in inputs:
         stack = [(root, False)]
         while stack:
             node, ready = stack.pop()
             if node in levels:
                 continue
-            kind = cells[node]["type"]
-            before = [n for n in inputs[node] if passes(cells[n]["type"])]
             if not ready:
                 stack.append((node, True))
-                stack.extend((n, False) for n in before if n not in levels)
+                stack.extend((n, False) for n in inputs[node] if n not in levels)
                 continue
-            own = 0 if kind in ("CARRY4", "INV") else 1
-            levels[node] = own + max((levels.get(n, 0) for n in before), default=0)
-            carries[node] = (kind == "CARRY4") + max((carries.get(n, 0) for n in before), default=0)
-    return max(levels.values(), default=0), max(carries.values(), default=0)
+            kind = cells[node]["type"]
+            levels[node] = (kind not in ("CARRY4", "INV")) + max(
+                (levels.get(n, 0) for n in inputs[node]), default=0)
+            carries[node] = (kind == "CARRY4") + max(
+                (carries.get(n, 0) for n in inputs[node]), default=0)
+
+    def back(depth: dict[str, int]) -> list[str]:
+        path = [max(depth, key=depth.get)] if depth else []
+        while path and inputs[path[-1]]:
+            path.append(max(inputs[path[-1]], key=lambda n: depth.get(n, 0)))
+        return path
+
+    return Paths(max(levels.values(), default=0), max(carries.values(), default=0), back(levels),
+                 back(carries))
+
+
+def where(path: list[str]) -> str:
+    """The instances that a path runs through, from its end on."""
+    names = [re.sub(r"\.?[^.]*\$.*", "", re.sub(r"^\$flatten\\*", "", n)) or "?" for n in path]
+    return " < ".join(dict.fromkeys(names))
 
 
 def main() -> None:
@@ -181,6 +213,8 @@ def main() -> None:
                         help="N of the kernel; 0 for modules without it (default 20)")
     parser.add_argument("--at-once", type=int, default=1,
                         help="slots a cycle, S of the kernel (default 1)")
+    parser.add_argument("--filters", type=int, default=3,
+                        help="filters of the first convolution, F of the kernel (default 3)")
     parser.add_argument("--modules", action="store_true", help="a line for each kind of module too")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of sentences")
     parser.add_argument("--keep", type=Path, help="folder for netlists and log (default: none kept)")
@@ -188,21 +222,26 @@ def main() -> None:
     parameters = {"N": arguments.slots} if arguments.slots else {}
     if arguments.at_once != 1:
         parameters["S"] = arguments.at_once
+    if arguments.filters != 3:
+        parameters["F"] = arguments.filters
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         modules, cells = synthesize(arguments.top, parameters, folder)
     total = resources(cells)
-    levels, carries = longest(cells)
+    paths = longest(cells)
     if arguments.json:
         print(json.dumps({"slots": arguments.slots, "at_once": arguments.at_once,
-                          "lut": luts(total), "levels": levels, "carries": carries, **total}))
+                          "filters": arguments.filters, "lut": luts(total), "levels": paths.levels,
+                          "carries": paths.carries, **total}))
         return
     if arguments.modules:
         for kind, (count, own) in sorted(by_module(modules, arguments.top).items()):
             print(f"{count:4} {kind:14} {sentence(own)}")
-    print(f"{arguments.top} N={arguments.slots} S={arguments.at_once}: {sentence(total)}; "
-          f"longest path {levels} LUT levels, {carries} CARRY4")
+    print(f"{arguments.top} N={arguments.slots} S={arguments.at_once} F={arguments.filters}: {sentence(total)}; "
+          f"longest path {paths.levels} LUT levels, {paths.carries} CARRY4")
+    if arguments.modules:
+        print(f"levels: {where(paths.level_cells)}\ncarries: {where(paths.carry_cells)}")
 
 
 if __name__ == "__main__":

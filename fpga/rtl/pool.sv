@@ -7,6 +7,7 @@
 module pool #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
+    parameter int C = sparse_pkg::CH,  // channels
     parameter int OUT = 27
 ) (
     input logic clk_i,
@@ -16,7 +17,7 @@ module pool #(
     input logic [sparse_pkg::SUM_W-1:0] sum_mask_i,
     input logic [47:0] type_i,
     input logic start_i,
-    input logic [N*sparse_pkg::CH*sparse_pkg::Y_W-1:0] y_i,
+    input logic [N*C*sparse_pkg::Y_W-1:0] y_i,
     input logic [N*(sparse_pkg::KEY_W+1)-1:0] key_i,
     output logic early_valid_o,
     output logic early_last_o,
@@ -26,7 +27,7 @@ module pool #(
     output logic last_o,
     output logic [S-1:0] carries_o,  // the first slot of a whole place
     output logic [S*sparse_pkg::KEY_W-1:0] key_o,
-    output logic [S*sparse_pkg::CH*OUT-1:0] x_o
+    output logic [S*C*OUT-1:0] x_o
 );
   import sparse_pkg::*;
   localparam int K = KEY_W + 1;
@@ -34,7 +35,7 @@ module pool #(
   localparam int STEPS = N / S;
   localparam int L_W = $clog2(STEPS + 1);
 
-  logic [N*CH*Y_W-1:0] y;
+  logic [N*C*Y_W-1:0] y;
   logic [N*K-1:0] p_key, q_key;
   logic [N-1:0] earlier;
   logic [L_W-1:0] left;
@@ -75,10 +76,10 @@ module pool #(
   assign {valid_o, first_o, last_o, carries_o, key_o} = side[LATENCY*SIDE+:SIDE];
 
   for (genvar s = 0; s < S; s++) begin : g_s
-    for (genvar c = 0; c < CH; c++) begin : g_c
+    for (genvar c = 0; c < C; c++) begin : g_c
       logic [N*SUM_W-1:0] term;
       for (genvar q = 0; q < N; q++) begin : g_q
-        wire [Y_W-1:0] from = y[(q*CH+c)*Y_W+:Y_W];
+        wire [Y_W-1:0] from = y[(q*C+c)*Y_W+:Y_W];
         assign term[q*SUM_W+:SUM_W] =
             same[s*N+q] ? {{(SUM_W - Y_W) {from[Y_W-1]}}, from} : '0;
       end
@@ -97,7 +98,7 @@ module pool #(
         m <= $signed(sat) * $signed({1'b0, recip_i});
         p <= m;
         rounded_d <= rounded;
-        x_o[(s*CH+c)*OUT+:OUT] <= carries_end[s] ? z : '0;
+        x_o[(s*C+c)*OUT+:OUT] <= carries_end[s] ? z : '0;
       end
     end
   end

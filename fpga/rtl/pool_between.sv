@@ -1,5 +1,6 @@
 // pool_between: the pool that may lie between the convolutions. Unused, a slot passes through in
 // no time; used, the window is collected, pooled and sent on, its slots at their pooled places.
+// It pools the first channel only: a chain of three with a pool between would be another network.
 module pool_between #(
     parameter int N = 20,
     parameter int S = 1  // slots a cycle
@@ -18,7 +19,7 @@ module pool_between #(
     input logic [S*sparse_pkg::PLACE-1:0] row_i,
     input logic [S*sparse_pkg::PLACE-1:0] col_i,
     input logic [S-1:0] occupied_i,
-    input logic [S*sparse_pkg::CH*sparse_pkg::X_W-1:0] x_i,
+    input logic [S*sparse_pkg::CH*sparse_pkg::Y_W-1:0] x_i,
     output logic [N*sparse_pkg::PLACE-1:0] p_row_o,
     output logic [N*sparse_pkg::PLACE-1:0] p_col_o,
     output logic valid_o,
@@ -42,21 +43,20 @@ module pool_between #(
       .type_o(types));
 
   logic valid, last, start;
-  logic [S*CH*X_W-1:0] x;
+  logic [S*Y_W-1:0] x;
   logic [S-1:0] occupied;
-  logic [N*CH*Y_W-1:0] bank;
+  logic [N*Y_W-1:0] bank;
   logic [N*K-1:0] keys;
   logic [N-1:0] occupieds, occupied_p;
-  logic [S*CH*Y_W-1:0] wide;
-  for (genvar c = 0; c < S * CH; c++) begin : g_wide
-    assign wide[c*Y_W+:Y_W] = {{(Y_W - X_W) {x[c*X_W+X_W-1]}}, x[c*X_W+:X_W]};
+  for (genvar i = 0; i < S; i++) begin : g_x
+    always_ff @(posedge clk_i) x[i*Y_W+:Y_W] <= x_i[i*CH*Y_W+:Y_W];
   end
   always_ff @(posedge clk_i) begin
     {valid, last} <= rst_i ? '0 : {valid_i && used, last_i};
-    {x, occupied} <= {x_i, occupied_i};
+    occupied <= occupied_i;
     start <= valid && last && !rst_i;
     if (valid) begin
-      bank <= {wide, bank[N*CH*Y_W-1:S*CH*Y_W]};
+      bank <= {x, bank[N*Y_W-1:S*Y_W]};
       keys <= {key, keys[N*K-1:S*K]};
       occupieds <= {occupied, occupieds[N-1:S]};
     end
@@ -65,8 +65,8 @@ module pool_between #(
   logic pv, pf, pl, ev, el;
   logic [S-1:0] carries;
   logic [S*KEY_W-1:0] ek, pk;
-  logic [S*CH*X_W-1:0] px;
-  pool #(.N(N), .S(S), .OUT(X_W)) u_pool (
+  logic [S*X_W-1:0] px;
+  pool #(.N(N), .S(S), .C(1), .OUT(X_W)) u_pool (
       .clk_i, .rst_i, .recip_i(recip), .saturates_i(saturates), .sum_mask_i(sum_mask),
       .type_i(types), .start_i(start), .y_i(bank), .key_i(keys), .early_valid_o(ev),
       .early_last_o(el), .early_key_o(ek), .valid_o(pv), .first_o(pf), .last_o(pl),
@@ -98,13 +98,14 @@ module pool_between #(
         col_o[i*PLACE+:PLACE] = pk[i*KEY_W+:PLACE];
       end
       occupied_o = occupied_p[S-1:0] & carries;
-      x_o = px;
+      x_o = '0;
+      for (int i = 0; i < S; i++) x_o[i*CH*X_W+:X_W] = px[i*X_W+:X_W];
     end else begin
       {valid_o, first_o, last_o} = {valid_i, first_i, last_i};
       {p_row_o, p_col_o} = {p_row_i, p_col_i};
       {row_o, col_o} = {row_i, col_i};
       occupied_o = occupied_i;
-      x_o = x_i;
+      for (int i = 0; i < S * CH; i++) x_o[i*X_W+:X_W] = x_i[i*Y_W+:X_W];
     end
   end
 endmodule

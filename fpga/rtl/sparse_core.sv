@@ -72,7 +72,7 @@ module sparse_core #(
   logic a_valid, a_first, a_last;
   logic [S-1:0] a_occupied;
   logic [S*PLACE-1:0] a_row, a_col;
-  logic [S*CH*X_W-1:0] a_x;
+  logic [S*CH*Y_W-1:0] a_x;
   conv_gather #(.N(N), .S(S), .F(F)) u_conv_a (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .start_i(start),
       .row_i(in_row), .col_i(in_col), .occupied_i(in_occupied), .x_i(in_x), .p_row_o(a_p_row),

@@ -6,8 +6,8 @@
 //                          \________ error _________^
 //
 // A start always ends: with an error code instead of results if the image is not one, an address
-// is not aligned or the memory answers with an error. After a bad image there is none. Should
-// scores never come although no memory is waited for, a run ends with E_LOST.
+// is not aligned or has more than 48 bits, or the memory answers with an error. After a bad image
+// there is none. Should scores never come although no memory is waited for, a run ends with E_LOST.
 module sparse_kernel #(
     parameter int N = 20,  // slots: 8 .. 63
     parameter int S = 1,  // slots a cycle: 1, or 2 where N is even
@@ -126,15 +126,15 @@ module sparse_kernel #(
       .data_o(score_word), .empty_o(score_empty), .full_o(score_full));
 
   logic write_valid, write_ready, write_busy, write_failed;
-  logic [63:0] write_address, head_at, score_at;
+  logic [47:0] write_address, head_at, score_at;
   logic [31:0] write_data, head_tag, heads_left, scores_left;
   logic head_second;
   logic [3:0] score_j;
   logic [5:0] flying, headless;
-  wire [63:0] record_bytes = {58'd0, outputs + 6'd2} << 2;
+  wire [47:0] record_bytes = {42'd0, outputs + 6'd2} << 2;
   axi_write u_write (
       .clk_i, .rst_i(rst), .clear_i(state == CHECK), .valid_i(write_valid),
-      .ready_o(write_ready), .address_i(write_address), .data_i(write_data),
+      .ready_o(write_ready), .address_i({16'd0, write_address}), .data_i(write_data),
       .busy_o(write_busy), .failed_o(write_failed), .m_axi_awvalid_o, .m_axi_awready_i,
       .m_axi_awaddr_o, .m_axi_wvalid_o, .m_axi_wready_i, .m_axi_wdata_o, .m_axi_bvalid_i,
       .m_axi_bready_o, .m_axi_bresp_i);
@@ -143,7 +143,7 @@ module sparse_kernel #(
   wire give_score = !score_empty && scores_left != 0;
   wire give_head = !give_score && !head_empty && heads_left != 0;
   assign write_valid = give_score || give_head;
-  assign write_address = give_score ? score_at : head_second ? head_at + 64'd4 : head_at;
+  assign write_address = give_score ? score_at : head_second ? head_at + 48'd4 : head_at;
   assign write_data = give_score ? score_word : head_second ? head_active : head_tag;
   assign score_take = give_score && write_ready;
   assign head_take = give_head && head_second && write_ready;
@@ -157,8 +157,8 @@ module sparse_kernel #(
       headless <= '0;
       head_second <= 1'b0;
       score_j <= '0;
-      head_at <= results;
-      score_at <= results + 64'd8;
+      head_at <= results[47:0];
+      score_at <= results[47:0] + 48'd8;
       head_tag <= tag;
       heads_left <= n_windows;
       scores_left <= n_windows;
@@ -174,7 +174,7 @@ module sparse_kernel #(
       end
       if (score_take) begin
         score_j <= score_ends ? 4'd0 : score_j + 4'd1;
-        score_at <= score_at + (score_ends ? 64'd12 : 64'd4);
+        score_at <= score_at + (score_ends ? 48'd12 : 48'd4);
         if (score_ends) scores_left <= scores_left - 1'b1;
       end
     end
@@ -219,7 +219,8 @@ module sparse_kernel #(
         end
         CHECK: begin
           wait_count <= '0;
-          if (windows[5:0] != 0 || image[5:0] != 0 || results[1:0] != 0) begin
+          if (windows[5:0] != 0 || image[5:0] != 0 || results[1:0] != 0 ||
+              {windows[63:48], image[63:48], results[63:48]} != 0) begin
             error <= E_ALIGN;
             state <= FINISH;
           end else if (new_image) begin
@@ -241,7 +242,7 @@ module sparse_kernel #(
         end else begin
           state <= LOAD;
           read_start <= 1'b1;
-          read_address <= image + 64'd64;
+          read_address <= {16'd0, image[47:0] + 48'd64};
           read_beats <= {9'd0, records + 32'd3} >> 2;
         end
         LOAD: if (!read_busy && !read_start && load_idle) state <= LOAD_END;

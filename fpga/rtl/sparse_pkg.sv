@@ -8,15 +8,16 @@
 package sparse_pkg;
   localparam int PLACE = 6;   // bits of a row or a column: images up to 64 x 64
   localparam int X_W = 18;    // features, signed: with a 20-bit weight one DSP
-  localparam int Y_W = 22;    // features that enter a pool, signed
+  localparam int Y_W = 25;    // features that enter a pool, signed
   localparam int W_W = 20;    // weights, shifted at load so that all products have one point
+  localparam int CW_W = 22;   // ... of a convolution
   localparam int SHIFT = 12;  // ... at this bit: what lies below is rounded away
   localparam int ACC_W = 42;  // sums of a convolution
   localparam int TAP_W = 7;   // address of a weight of a kernel up to 9 x 9
   localparam int KEY_W = 12;  // number of a pooled place
-  localparam int SUM_W = 27;  // sums of a pool
+  localparam int SUM_W = 29;  // sums of a pool
   localparam int RECIP_W = 30;     // reciprocal of the pool's area, unsigned
-  localparam int POOL_SHIFT = 28;  // its products are rounded at this bit
+  localparam int POOL_SHIFT = 29;  // its products are rounded at this bit
   localparam int D1_W = 48;        // sums of the first dense layer, rounded at SHIFT
   localparam int D2_W = 44;        // sums of the second, in steps of its accumulator
   localparam int D2_SHIFT = 4;     // bits that each product of the second drops

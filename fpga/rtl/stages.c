@@ -139,18 +139,18 @@ bool stages_casts(const struct stages *s, struct cast_chain *c, const struct lay
     return true;
 }
 
-bool stages_weight(int64_t weight, int point, int drop, uint64_t *field)
+bool stages_weight(int64_t weight, int bits, int point, int drop, uint64_t *field)
 {
     int shift = point - drop;
-    int64_t most = INT64_C(1) << (RTL_WEIGHT_BITS - 1);
+    int64_t most = INT64_C(1) << (bits - 1);
     if (weight == 0) {
         *field = 0;
         return true;
     }
-    if (shift < 0 || shift >= RTL_WEIGHT_BITS || weight >= most || weight < -most)
+    if (shift < 0 || shift >= bits || weight >= most || weight < -most)
         return false;
     int64_t shifted = weight * (INT64_C(1) << shift);
-    *field = (uint64_t)shifted & ((UINT64_C(1) << RTL_WEIGHT_BITS) - 1);
+    *field = (uint64_t)shifted & ((UINT64_C(1) << bits) - 1);
     return shifted < most && shifted >= -most;
 }
 
@@ -196,6 +196,9 @@ bool stages_input(struct stages *s, bool image_form, struct image *im, struct er
         return stages_refuse(s, l, err,
                              "the quantizer behind it drops %d bits of a pixel, the kernel 0 to %d",
                              c->from - c->fraction, RTL_INPUT_SHIFT);
+    /* what lies outside of the type changes nothing, and may not fit the kernel's bits */
+    int64_t threshold = l->threshold_raw > fixed_max(t) ? fixed_max(t) : l->threshold_raw;
+    threshold = threshold < fixed_min(t) - 1 ? fixed_min(t) - 1 : threshold;
     uint32_t bytes = t->width <= 8 ? 1 : 2;
     uint32_t lanes = 64 / bytes;
     uint32_t pixels = m->height * m->width;
@@ -208,7 +211,7 @@ bool stages_input(struct stages *s, bool image_form, struct image *im, struct er
         {GLOBAL_BEATS, beats},
         {GLOBAL_LAST_LANES, image_form ? pixels - (beats - 1) * lanes : lanes},
         {GLOBAL_WIDTH, image_form ? m->width : RTL_SIDE},
-        {GLOBAL_THRESHOLD, (uint64_t)l->threshold_raw & 0x1ffff},
+        {GLOBAL_THRESHOLD, (uint64_t)threshold & 0x1ffff},
         {GLOBAL_SIGNED, t->is_signed},
         {GLOBAL_INPUT_TYPE, word},
     };

@@ -42,8 +42,8 @@ bool stages_refuse(const struct stages *s, const struct layer *l, struct error *
 bool stages_casts(const struct stages *s, struct cast_chain *c, const struct layer *from,
                   const struct layer *until, uint32_t place, uint32_t channel, struct error *err);
 
-/* weight << shift as the kernel's weight field, for a target `drop` bits below a product and a
- * rounding point `point` bits up. False: too wide. */
-bool stages_weight(int64_t weight, int point, int drop, uint64_t *field);
+/* weight << shift as the kernel's weight field of `bits`, for a target `drop` bits below a product
+ * and a rounding point `point` bits up. False: too wide. */
+bool stages_weight(int64_t weight, int bits, int point, int drop, uint64_t *field);
 
 #endif

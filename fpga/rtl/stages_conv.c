@@ -53,6 +53,10 @@ static bool check_shape(const struct stages *s, int stage, struct error *err)
                              "%u channels and %u filters; the kernel takes 1 channel, or in the "
                              "second convolution 1 filter",
                              l->in.channels, l->out.channels);
+    if (stage == STAGE_A && s->pool[stage] != NULL && l->out.channels > 1)
+        return stages_refuse(s, s->pool[stage], err,
+                             "pools %u channels; between the convolutions the kernel pools 1",
+                             l->out.channels);
     if (stage == STAGE_A && l->out.channels > s->build.filters)
         return stages_refuse(s, l, err, "%u filters, this kernel was built with %u here",
                              l->out.channels, s->build.filters);
@@ -125,8 +129,14 @@ static bool cast_of(const struct stages *s, int stage, uint32_t f, const struct 
     }
     sum_range(s, stage, f, &low, &high);
     int up = l->bias_t.fraction - product;
-    if (l->bias[f] != 0 && up > 0)
-        return stages_refuse(s, l, err, "bias_t is finer than a product; its bits would be lost");
+    if (l->bias[f] != 0 && up > 0) { /* the bias is finer than a product */
+        if (up > 16)
+            return stages_refuse(s, l, err, "bias_t is %d bits finer than a product, 16 fit", up);
+        low *= INT64_C(1) << up;
+        high *= INT64_C(1) << up;
+        product += up;
+        up = 0;
+    }
     int64_t bias = l->bias[f] == 0 || up < -40 ? l->bias[f] : l->bias[f] * (INT64_C(1) << -up);
     *out = cast_chain_begin(product, low + lesser(bias, 0), high + greater(bias, 0));
     if (!cast_chain_cast(out, &l->accum_t) || out->casts)
@@ -146,11 +156,11 @@ static bool put_weights(const struct stages *s, int stage, uint32_t f, uint32_t 
     int drop = s->into[stage][c].fraction + l->weight_t.fraction - fraction;
     for (uint32_t tap = 0; tap < l->kernel_h * l->kernel_w; tap++) {
         uint64_t field;
-        if (!stages_weight(weight_of(l, tap, c, f), RTL_SHIFT, drop, &field))
+        if (!stages_weight(weight_of(l, tap, c, f), RTL_CONV_WEIGHT_BITS, RTL_SHIFT, drop, &field))
             return stages_refuse(s, l, err,
                                  "weight %lld is dropped by %d bits; the kernel has %d bits for "
                                  "weight << (%d - drop)",
-                                 (long long)weight_of(l, tap, c, f), drop, RTL_WEIGHT_BITS,
+                                 (long long)weight_of(l, tap, c, f), drop, RTL_CONV_WEIGHT_BITS,
                                  RTL_SHIFT);
         image_put(im, weight_unit[stage],
                   lane << 7 | tap_address(tap / l->kernel_w, tap % l->kernel_w), field);
@@ -212,31 +222,38 @@ static void put_places(const struct stages *s, int stage, struct image *im)
     }
 }
 
-/* recip_h * recip_w as the kernel has it: the sum's last kept bit at RTL_POOL_SHIFT. */
-static bool reciprocal(const struct stages *s, const struct layer *l, int from, uint64_t *recip,
-                       struct error *err)
+/* recip_h * recip_w, and its fraction bits. */
+static int64_t reciprocal(const struct layer *l, int *fraction)
 {
-    int64_t r =
-        (l->recip_h_raw == 0 ? 1 : l->recip_h_raw) * (l->recip_w_raw == 0 ? 1 : l->recip_w_raw);
-    int fraction = from + ((l->recip_h_raw != 0) + (l->recip_w_raw != 0)) * l->recip_t.fraction;
-    int shift = RTL_POOL_SHIFT - (fraction - l->out_t.fraction);
+    *fraction = ((l->recip_h_raw != 0) + (l->recip_w_raw != 0)) * l->recip_t.fraction;
+    return (l->recip_h_raw == 0 ? 1 : l->recip_h_raw) * (l->recip_w_raw == 0 ? 1 : l->recip_w_raw);
+}
+
+/* The reciprocal as the kernel has it: the last kept bit of an average at RTL_POOL_SHIFT. */
+static bool put_reciprocal(const struct stages *s, int stage, int drop, struct image *im,
+                           struct error *err)
+{
+    int fraction;
+    int64_t r = reciprocal(s->pool[stage], &fraction);
+    int shift = RTL_POOL_SHIFT - drop;
     if (r <= 0 || shift < 0 || shift > RTL_POOL_SHIFT ||
         r >= INT64_C(1) << (RTL_RECIP_BITS - shift))
-        return stages_refuse(s, l, err,
+        return stages_refuse(s, s->pool[stage], err,
                              "drops %d bits of a sum times its reciprocal; the kernel has %d bits "
                              "for reciprocal << (%d - dropped)",
-                             fraction - l->out_t.fraction, RTL_RECIP_BITS, RTL_POOL_SHIFT);
-    *recip = (uint64_t)r << shift;
+                             drop, RTL_RECIP_BITS, RTL_POOL_SHIFT);
+    image_put(im, pool_unit[stage], 0, (uint64_t)r << shift);
     return true;
 }
 
-static bool put_pool(struct stages *s, int stage, struct cast_chain *x, int bits, struct image *im,
-                     struct error *err)
+/* The sum of a place: exact, or saturating in an unsigned type. Leaves its range. */
+static bool put_sum(const struct stages *s, int stage, const struct cast_chain *x,
+                    struct cast_chain *sum, struct image *im, struct error *err)
 {
     const struct layer *l = s->pool[stage];
     const struct fixed_type *t = &l->accum_t;
     uint32_t area = l->pool_h * l->pool_w;
-    int64_t n = area < s->build.slots ? area : s->build.slots;
+    int64_t n = area < l->in.slots ? area : l->in.slots;
     int64_t low = 0;
     int64_t high = 0;
     for (uint32_t c = 0; c < l->in.channels; c++) {
@@ -245,29 +262,63 @@ static bool put_pool(struct stages *s, int stage, struct cast_chain *x, int bits
         low = lesser(low, n * x[c].low);
         high = greater(high, n * x[c].high);
     }
-    struct cast_chain sum = cast_chain_begin(x[0].fraction, low, high);
-    bool exact = cast_chain_cast(&sum, t) && !sum.casts;
+    *sum = cast_chain_begin(x[0].fraction, low, high);
+    bool exact = cast_chain_cast(sum, t) && !sum->casts;
     bool saturates = !exact && !t->is_signed && t->overflow == FIXED_SAT && low >= 0 &&
                      t->fraction == x[0].fraction && t->width < RTL_SUM_BITS;
-    uint64_t recip = 0;
-    uint64_t word = cast_chain_type_word(&l->out_t, 0, false);
     if (!exact && !saturates)
-        return stages_refuse(s, l, err, "accum_t rounds or may wrap");
-    if (high >= INT64_C(1) << (RTL_SUM_BITS - 1) || low < -(INT64_C(1) << (RTL_SUM_BITS - 1)) ||
-        l->out_t.width > (l->out_t.is_signed ? bits : bits - 1))
-        return stages_refuse(s, l, err, "its sums or averages need more than %d and %d bits",
-                             RTL_SUM_BITS, bits);
-    if (!reciprocal(s, l, x[0].fraction, &recip, err))
-        return false;
+        return stages_refuse(s, l, err, "accum_t rounds, or sums up to %lld steps of 2^%d wrap",
+                             (long long)high, -x[0].fraction);
+    if (high >= INT64_C(1) << (RTL_SUM_BITS - 1) || low < -(INT64_C(1) << (RTL_SUM_BITS - 1)))
+        return stages_refuse(s, l, err, "its sums need more than %d bits", RTL_SUM_BITS);
     uint64_t mask = saturates ? (uint64_t)fixed_max(t) : 0;
-    image_put(im, pool_unit[stage], 0, recip);
-    image_put(im, pool_unit[stage], 1, word);
     image_put(im, pool_unit[stage], 2, 1 | (uint64_t)saturates << 1 | mask << 8);
-    for (uint32_t c = 0; c < l->in.channels; c++) {
-        x[c] = cast_chain_begin(l->out_t.fraction, fixed_min(&l->out_t), fixed_max(&l->out_t));
-        if (l->out_t.overflow != FIXED_WRAP && low >= 0)
-            x[c].low = 0;
+    *sum = cast_chain_begin(x[0].fraction, low, saturates ? fixed_max(t) : high);
+    return true;
+}
+
+/* Range of the averages, in the steps of a sum times the reciprocal; false where that needs more
+ * than 64 bits. */
+static bool averages(const struct layer *l, const struct cast_chain *sum, struct cast_chain *out)
+{
+    int fraction;
+    int64_t low;
+    int64_t high;
+    int64_t r = reciprocal(l, &fraction);
+    if (__builtin_mul_overflow(sum->low, r, &low) || __builtin_mul_overflow(sum->high, r, &high))
+        return false;
+    *out = cast_chain_begin(sum->fraction + fraction, low, high);
+    return cast_chain_cast(out, &l->out_t);
+}
+
+/* Between the convolutions, the cast behind the pool is the pool's: it must be the only one that
+ * changes something. Behind them only the pool's own is made here. */
+static bool put_pool(struct stages *s, int stage, struct cast_chain *x, const struct layer *next,
+                     struct image *im, struct error *err)
+{
+    const struct layer *l = s->pool[stage];
+    int bits = stage == STAGE_A ? RTL_X_BITS : RTL_SUM_BITS;
+    struct cast_chain sum;
+    struct cast_chain out;
+    uint64_t word;
+    if (!put_sum(s, stage, x, &sum, im, err))
+        return false;
+    int recip_fraction;
+    (void)reciprocal(l, &recip_fraction);
+    if (!averages(l, &sum, &out)) {
+        out = cast_chain_begin(l->out_t.fraction, fixed_min(&l->out_t), fixed_max(&l->out_t));
+        out.casts = true;
+        out.type = l->out_t;
     }
+    if (stage == STAGE_A && !stages_casts(s, &out, l, next, 0, 0, err))
+        return false;
+    if (out.relu || !cast_chain_word(&out, bits, 0, &word))
+        return stages_refuse(s, l, err, "its averages need more than %d bits", bits);
+    if (!put_reciprocal(s, stage, sum.fraction + recip_fraction - out.fraction, im, err))
+        return false;
+    image_put(im, pool_unit[stage], 1, word);
+    for (uint32_t c = 0; c < l->in.channels; c++)
+        x[c] = cast_chain_begin(out.fraction, out.low, out.high);
     return true;
 }
 
@@ -297,7 +348,7 @@ bool stages_conv(struct stages *s, int stage, struct image *im, struct error *er
         image_put(im, setup_unit[stage], 5 + 2 * f, 0); /* a type without bits: 0 */
     }
     put_idle_lanes(s, stage, im);
-    int bits = stage == STAGE_A ? RTL_X_BITS : RTL_Y_BITS;
+    int bits = stage == STAGE_A && pool == NULL ? RTL_X_BITS : RTL_Y_BITS;
     for (uint32_t f = 0; f < l->out.channels; f++) {
         if (!cast_of(s, stage, f, until, &out[f], err) ||
             !put_filter(s, stage, f, &out[f], bits, im, err))
@@ -306,18 +357,11 @@ bool stages_conv(struct stages *s, int stage, struct image *im, struct error *er
     put_places(s, stage, im);
     if (pool == NULL)
         put_no_pool(stage, im);
-    else if (!put_pool(s, stage, out, stage == STAGE_A ? RTL_X_BITS : RTL_SUM_BITS, im, err))
+    else if (!put_pool(s, stage, out, next, im, err))
         return false;
     for (uint32_t c = 0; c < l->out.channels; c++) {
         struct cast_chain x = cast_chain_begin(out[c].fraction, out[c].low, out[c].high);
         if (stage == STAGE_A) {
-            if (pool != NULL &&
-                (!stages_casts(s, &x, pool, next, 0, c, err) ||
-                 ((x.casts || x.zero || x.relu) &&
-                  !stages_refuse(s, pool, err,
-                                 "a cast that changes values follows; the kernel has "
-                                 "none between a pool and a convolution"))))
-                return false;
             s->into[STAGE_B][c] = x;
         } else {
             for (uint32_t place = 0; place < RTL_PLACES; place++)

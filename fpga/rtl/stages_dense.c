@@ -4,6 +4,16 @@
  * accumulator as the model says. */
 #include "stages.h"
 
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t greater(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static uint64_t low_bits(int64_t value, int bits)
 {
     return (uint64_t)value & ((UINT64_C(1) << bits) - 1);
@@ -64,14 +74,21 @@ static void sum_range(const struct stages *s, uint32_t j, double *low, double *h
     }
 }
 
-/* Whether the sums of output j fit the accumulator, which then need not wrap. */
-static bool never_wraps(const struct stages *s, uint32_t j)
+/* Output j's sums as a chain of casts sees them; whether they fit the accumulator, which then
+ * need not wrap. */
+static bool never_wraps(const struct stages *s, uint32_t j, struct cast_chain *out)
 {
     const struct fixed_type *t = &s->dense[0]->accum_t;
     double low;
     double high;
     sum_range(s, j, &low, &high);
-    return low >= fixed_to_double(fixed_min(t), t) && high <= fixed_to_double(fixed_max(t), t);
+    bool fits = low >= fixed_to_double(fixed_min(t), t) && high <= fixed_to_double(fixed_max(t), t);
+    *out = cast_chain_begin(t->fraction, fixed_min(t), fixed_max(t));
+    if (fits) { /* a step more each way: sums of doubles are rounded */
+        out->low = greater(out->low, (int64_t)__builtin_ldexp(low, t->fraction) - 1);
+        out->high = lesser(out->high, (int64_t)__builtin_ldexp(high, t->fraction) + 1);
+    }
+    return fits;
 }
 
 static bool put_first_weights(const struct stages *s, uint32_t j, int fraction, struct image *im,
@@ -90,7 +107,7 @@ static bool put_first_weights(const struct stages *s, uint32_t j, int fraction, 
             int64_t w = x->zero ? 0 : l->weight[(size_t)i * l->out.channels + j];
             uint64_t field;
             int drop = x->fraction + l->weight_t.fraction - fraction;
-            if (!stages_weight(w, RTL_SHIFT, drop, &field))
+            if (!stages_weight(w, RTL_WEIGHT_BITS, RTL_SHIFT, drop, &field))
                 return stages_refuse(s, l, err,
                                      "weight (%u, %u) = %lld drops %d bits; the kernel has %d bits "
                                      "for weight << (%d - drop)",
@@ -111,8 +128,9 @@ static bool put_first(struct stages *s, struct image *im, struct error *err)
     if (l->in_t.fraction + l->weight_t.fraction > t->fraction || l->bias_t.fraction > t->fraction)
         return stages_refuse(s, l, err, "accum_t rounds its products or its bias");
     for (uint32_t j = 0; j < l->out.channels; j++) {
-        struct cast_chain out = cast_chain_begin(t->fraction, fixed_min(t), fixed_max(t));
+        struct cast_chain out;
         uint64_t word;
+        bool wraps = !never_wraps(s, j, &out);
         if (!stages_casts(s, &out, l, s->dense[1], 0, j, err))
             return false;
         int drop = t->fraction - out.fraction;
@@ -122,7 +140,6 @@ static bool put_first(struct stages *s, struct image *im, struct error *err)
                                  "output %u drops %d bits and needs more than 0 to %d, or has more "
                                  "than %d",
                                  j, drop, RTL_SHIFT, RTL_X_BITS);
-        bool wraps = !never_wraps(s, j);
         uint64_t bits = t->width + up >= RTL_D1_BITS ? all : (UINT64_C(1) << (t->width + up)) - 1;
         if (wraps && (t->overflow != FIXED_WRAP || t->width + up > RTL_D1_BITS || !t->is_signed ||
                       (mask != all && mask != bits) || (j > 0 && mask == all)))
@@ -165,7 +182,7 @@ static bool put_second(const struct stages *s, struct image *im, struct error *e
             bool there = i < l->in.channels && !s->into_second[i].zero;
             int64_t w = there ? l->weight[(size_t)i * l->out.channels + j] : 0;
             int drop = there ? s->into_second[i].fraction + l->weight_t.fraction - t->fraction : 0;
-            if (!stages_weight(w, RTL_D2_SHIFT, drop, &field))
+            if (!stages_weight(w, RTL_WEIGHT_BITS, RTL_D2_SHIFT, drop, &field))
                 return stages_refuse(s, l, err,
                                      "weight (%u, %u) = %lld drops %d bits; the kernel has %d bits "
                                      "for weight << (%d - drop)",

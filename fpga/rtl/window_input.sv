@@ -39,7 +39,9 @@ module window_input #(
   localparam int C_W = $clog2(N + 1);  // number of slots
   localparam int MOST = 2 ** C_W - 1;
   localparam int V_W = 17;
+  localparam int B_W = 9;  // ... of the 8-bit pixels that fill a beat's second half
   localparam int E_W = 1 + 6 + V_W;  // {valid, lane, value}
+  localparam int H_W = 1 + 6 + B_W;
 
   // ---- which beat of the window ----
   logic [8:0] beat;
@@ -59,16 +61,19 @@ module window_input #(
 
   // ---- image: threshold ----
   logic [63:0] active;
-  logic [64*V_W-1:0] value;
+  logic [32*V_W-1:0] value, value_c;
+  logic [32*B_W-1:0] upper, upper_c;
   logic [63:0] active_c;
-  logic [64*V_W-1:0] value_c;
   wire bytes = form_i == 2'd2;
   always_comb begin
-    for (int i = 0; i < 64; i++) begin
+    for (int i = 0; i < 32; i++) begin
       if (bytes) value_c[i*V_W+:V_W] = {{9{signed_i & beat_i[i*8+7]}}, beat_i[i*8+:8]};
-      else value_c[i*V_W+:V_W] = {signed_i & beat_i[(i&31)*16+15], beat_i[(i&31)*16+:16]};
-      active_c[i] = take && !list && (i < 32 || bytes) && (!last || 7'(i) < last_lanes_i) &&
+      else value_c[i*V_W+:V_W] = {signed_i & beat_i[i*16+15], beat_i[i*16+:16]};
+      upper_c[i*B_W+:B_W] = {signed_i & beat_i[(32+i)*8+7], beat_i[(32+i)*8+:8]};
+      active_c[i] = take && !list && (!last || 7'(i) < last_lanes_i) &&
           $signed(value_c[i*V_W+:V_W]) > $signed(threshold_i);
+      active_c[32+i] = take && bytes && (!last || 7'(32 + i) < last_lanes_i) &&
+          $signed(upper_c[i*B_W+:B_W]) > $signed(threshold_i[B_W-1:0]);
     end
   end
   // b[i]: i cycles after the beat: {a beat, first, last}
@@ -79,21 +84,25 @@ module window_input #(
   wire [2:0] b5 = b[5*3+:3];
   wire [2:0] b8 = b[8*3+:3];
   wire [2:0] b9 = b[9*3+:3];
-  always_ff @(posedge clk_i) {active, value} <= {active_c, value_c};
+  always_ff @(posedge clk_i) {active, value, upper} <= {active_c, value_c, upper_c};
 
   // ---- image: compress ----
   logic [2*6-1:0] count;
-  logic [2*N*E_W-1:0] entry;
-  for (genvar h = 0; h < 2; h++) begin : g_half
-    logic [N-1:0] valid;
-    logic [N*5-1:0] lane;
-    logic [N*V_W-1:0] v;
-    compress #(.N(N), .V_W(V_W)) u_compress (
-        .clk_i, .active_i(active[h*32+:32]), .value_i(value[h*32*V_W+:32*V_W]),
-        .count_o(count[h*6+:6]), .valid_o(valid), .lane_o(lane), .value_o(v));
-    for (genvar j = 0; j < N; j++) begin : g_j
-      assign entry[(h*N+j)*E_W+:E_W] = {valid[j], h == 1, lane[j*5+:5], v[j*V_W+:V_W]};
-    end
+  logic [N*E_W-1:0] entry0;
+  logic [N*H_W-1:0] entry1;
+  logic [N-1:0] valid0, valid1;
+  logic [N*5-1:0] lane0, lane1;
+  logic [N*V_W-1:0] v0;
+  logic [N*B_W-1:0] v1;
+  compress #(.N(N), .V_W(V_W)) u_compress0 (
+      .clk_i, .active_i(active[31:0]), .value_i(value), .count_o(count[5:0]), .valid_o(valid0),
+      .lane_o(lane0), .value_o(v0));
+  compress #(.N(N), .V_W(B_W)) u_compress1 (
+      .clk_i, .active_i(active[63:32]), .value_i(upper), .count_o(count[11:6]),
+      .valid_o(valid1), .lane_o(lane1), .value_o(v1));
+  for (genvar j = 0; j < N; j++) begin : g_entry
+    assign entry0[j*E_W+:E_W] = {valid0[j], 1'b0, lane0[j*5+:5], v0[j*V_W+:V_W]};
+    assign entry1[j*H_W+:H_W] = {valid1[j], 1'b1, lane1[j*5+:5], v1[j*B_W+:B_W]};
   end
 
   // ---- image: slots taken before this beat (b[4]: counts are here; b[6]: pixels are) ----
@@ -113,12 +122,17 @@ module window_input #(
     base1 <= one > 8'(MOST) ? C_W'(MOST) : one[C_W-1:0];
     {base0_d, base1_d} <= {base0, base1};
   end
-  logic [2*N*E_W-1:0] moved;
+  logic [N*E_W-1:0] moved0, fresh;
+  logic [N*H_W-1:0] moved1;
   shift_up #(.N(N), .W(E_W), .B(C_W)) u_up0 (
-      .clk_i, .x_i(entry[0+:N*E_W]), .by_i(base0_d), .y_o(moved[0+:N*E_W]));
-  shift_up #(.N(N), .W(E_W), .B(C_W)) u_up1 (
-      .clk_i, .x_i(entry[N*E_W+:N*E_W]), .by_i(base1_d), .y_o(moved[N*E_W+:N*E_W]));
-  wire [N*E_W-1:0] fresh = moved[0+:N*E_W] | moved[N*E_W+:N*E_W];
+      .clk_i, .x_i(entry0), .by_i(base0_d), .y_o(moved0));
+  shift_up #(.N(N), .W(H_W), .B(C_W)) u_up1 (
+      .clk_i, .x_i(entry1), .by_i(base1_d), .y_o(moved1));
+  for (genvar j = 0; j < N; j++) begin : g_fresh
+    wire [H_W-1:0] m = moved1[j*H_W+:H_W];
+    assign fresh[j*E_W+:E_W] = moved0[j*E_W+E_W-1] ? moved0[j*E_W+:E_W] :
+        {m[H_W-1:B_W], {(V_W - B_W) {m[B_W-1]}}, m[B_W-1:0]};
+  end
 
   // ---- image: row and column of the beat's first pixel, at b[8] ----
   logic [6:0] col0, next_col;

@@ -109,7 +109,7 @@ class Readout(threading.Thread):
 
     def __init__(self, endpoint: str, n: int = 4, rate: float = 200, block: bool = True,
                  payload: bool = False, enter: Callable[[], zmq.Context] | None = None,
-                 mute: set[int] | None = None, **source: object) -> None:
+                 mute: set[int] | None = None, event: int = 0, **source: object) -> None:
         super().__init__(daemon=True)
         self._enter = enter  # the thread calls it first: another network, another context
         wires = WIRES // n
@@ -118,7 +118,7 @@ class Readout(threading.Thread):
                        for i in range(n)]
         self.rate, self.block = rate, block
         self.mute = mute or set()        # sources (indices) that do not send
-        self.event = 0                   # the next one
+        self.event = event               # the next one
         self.each: Callable[[int], None] | None = None  # before each event, in this thread
         self._orders: queue.Queue = queue.Queue()
         self._end = threading.Event()

@@ -41,8 +41,8 @@ def test_overload(trial: Trial, overload: str, sources: int, factor: int):
                 "readout.event_slots=256", timeout="100 ms")
     limit = capacity(trial, sources)
     first = trial.settle()
-    readout = trial.readout(n=sources, rate=factor * limit, payload=True, high_water=100000)
-    readout.event = 1_000_000
+    readout = trial.readout(n=sources, rate=factor * limit, payload=True, high_water=100000,
+                            event=1_000_000)
     time.sleep(SECONDS)
     readout.do(lambda: setattr(readout, "rate", limit / 4))
     slower_at = time.monotonic()

@@ -58,8 +58,7 @@ def test_the_daemon_connects_again_to_a_source_that_comes_back(trial: Trial, fre
     trial.wait_decided(50)
     first.close()
     trial.readouts.remove(first)
-    second = trial.readout("@" + endpoint, n=1)
-    second.event = first.event
+    trial.readout("@" + endpoint, n=1, event=first.event)
     back = trial.wait_decided(20)
     n = trial.close()
     assert n("source_restarts_total", source=10) == 1

@@ -175,8 +175,8 @@ static bool open_doors(struct daemon *d, struct error *err)
     d->service = service_start(&d->settings->service, d->monitor, board, d->context, err);
     if (d->service == NULL || d->settings->service.control.count == 0)
         return d->service != NULL;
-    d->control =
-        control_create(&d->settings->service, &answers, d->monitor, board, d->context, err);
+    d->control = control_create(&d->settings->service, &answers, d->monitor, board,
+                                service_watch(d->service), d->context, err);
     return d->control != NULL;
 }
 

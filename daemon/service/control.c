@@ -7,6 +7,7 @@
 #include "output/endpoint.h"
 #include "service/control_message.h"
 #include "service/health.h"
+#include "service/watch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct control {
     struct control_answers answers;
     struct monitor *monitor;
     struct run_info_board *board;
+    struct watch *watch;
     uint64_t spent_ns; /* until when the requests so far have used their share of time up */
 };
 
@@ -34,7 +36,8 @@ static bool set_up(void *socket)
 
 struct control *control_create(const struct service_settings *settings,
                                const struct control_answers *answers, struct monitor *monitor,
-                               struct run_info_board *board, void *zmq_context, struct error *err)
+                               struct run_info_board *board, struct watch *watch, void *zmq_context,
+                               struct error *err)
 {
     struct control *c = calloc(1, sizeof *c);
     if (c == NULL) {
@@ -44,6 +47,7 @@ struct control *control_create(const struct service_settings *settings,
     c->answers = *answers;
     c->monitor = monitor;
     c->board = board;
+    c->watch = watch;
     c->socket = zmq_socket(zmq_context, ZMQ_REP);
     bool good = c->socket != NULL && set_up(c->socket);
     if (!good)
@@ -69,16 +73,20 @@ void control_destroy(struct control **control)
 
 /* ---- a request ---- */
 
+/* The same words as on the page; in a state without data those of the state, which changes
+ * faster than the judgement. */
 static void look_at_health(const struct control *c, enum run_state state, struct control_health *h)
 {
+    struct health judged;
     *h = (struct control_health){.healthy = state != RUN_ERROR};
-    uint64_t now_ns = clock_monotonic_ns();
-    if (state == RUN_RUNNING)
-        h->healthy = health_ready(c->monitor, now_ns, h->text, sizeof h->text);
-    else if (state == RUN_PAUSED || state == RUN_DRAINING)
-        h->healthy = health_live(c->monitor, now_ns, h->text, sizeof h->text);
-    else
+    if (state != RUN_RUNNING) {
         (void)snprintf(h->text, sizeof h->text, "%s", run_state_help(state));
+        return;
+    }
+    watch_health(c->watch, &judged);
+    h->healthy = judged.state < HEALTH_degraded;
+    (void)snprintf(h->text, sizeof h->text, "%s%s%s", health_state_name(judged.state),
+                   judged.n > 0 ? ": " : "", judged.n > 0 ? judged.reason[0] : "");
 }
 
 static void send_reply(struct control *c, const struct run_command *ask,

@@ -30,11 +30,13 @@ struct control_answers {
     void (*status)(void *self, struct run_status *status);
 };
 
-/* Opens the socket on all endpoints of service.control. Everything given but `answers` is
+/* Opens the socket on all endpoints of service.control. `watch` knows the health that a
+ * status tells. Everything given but `answers` is
  * borrowed. NULL: `err` (NETWORK) names the endpoint. */
 struct control *control_create(const struct service_settings *settings,
                                const struct control_answers *answers, struct monitor *monitor,
-                               struct run_info_board *board, void *zmq_context, struct error *err);
+                               struct run_info_board *board, struct watch *watch, void *zmq_context,
+                               struct error *err);
 void control_destroy(struct control **c);
 
 /* Sleeps until a request comes, `fd` (-1: none) can be read or `timeout_ms` is over; answers what

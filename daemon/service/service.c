@@ -262,6 +262,11 @@ void service_stop(struct service **service)
     *service = NULL;
 }
 
+struct watch *service_watch(const struct service *s)
+{
+    return s->source.watch;
+}
+
 uint16_t service_http_port(const struct service *s)
 {
     return s->http != NULL ? http_port(s->http) : 0;

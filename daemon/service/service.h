@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "data/monitor.h"
 #include "output/run_info.h"
+#include "service/watch.h"
 
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ struct service *service_start(const struct service_settings *settings, struct mo
 /* Publishes the last numbers, then ends the thread and closes the sockets. Call it
  * after the pipeline has stopped. */
 void service_stop(struct service **s);
+
+/* Who remembers the daemon's health and rates; until service_stop. */
+struct watch *service_watch(const struct service *s);
 
 /* The HTTP port in use, 0 without HTTP. */
 uint16_t service_http_port(const struct service *s);

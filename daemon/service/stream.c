@@ -61,8 +61,9 @@ static struct frame *make_frame(uint64_t number, char *json, size_t bytes)
     if (f != NULL) {
         int head = snprintf(f->text, sizeof form + 24, form, number);
         memcpy(f->text + head, json, bytes);
-        memcpy(f->text + head + bytes, "\n\n", 2);
-        f->bytes = (size_t)head + bytes + 2;
+        f->bytes = (size_t)head + bytes;
+        f->text[f->bytes++] = '\n';
+        f->text[f->bytes++] = '\n'; /* an empty line ends an event */
         f->holders = 1;
         f->number = number;
     }

@@ -66,7 +66,7 @@ def fates(daemon):
 
 
 def test_the_page_shows_what_metrics_say(start, run, page):
-    daemon = start(overrides=["trigger.rule[0].threshold=0.5"])
+    daemon = start(overrides=["trigger.rule[0].threshold=0.98"])
     page.open(url(daemon))
     page.wait(lambda: page.text("word") == "IDLE"
               and "no fragment has come yet" in page.text("reasons"), "nothing has come")
@@ -76,6 +76,7 @@ def test_the_page_shows_what_metrics_say(start, run, page):
               and page.data("ledger-text", "rejected") == fates(daemon)["rejected"],
               "the ledger is not that of /metrics")
     counted = fates(daemon)
+    assert counted["accepted"] > 0 and counted["rejected"] > 0
     for fate in ("accepted", "rejected", "prescaled", "throttled"):
         assert page.data("ledger-text", fate) == counted[fate]
         assert f"{fate} {counted[fate]:.0f}" in page.text("ledger-text")
@@ -98,7 +99,7 @@ def test_the_page_shows_what_metrics_say(start, run, page):
     page.wait(lambda: page.value("document.getElementById('picture-title').dataset.event")
               == newest["event"], "the newest accepted event is not drawn")
     w = newest["window"]
-    assert w["score"] > 0.5 and len(w["pixels"]) >= 4 * w["n_active"]
+    assert w["score"] > 0.98 and len(w["pixels"]) >= 4 * w["n_active"]
     assert f"neutrino {w['score']:.3f}" in page.text("picture-text")
     lit = page.value("""(() => { const c = document.getElementById('window-image');
         const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0;

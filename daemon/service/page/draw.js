@@ -69,8 +69,8 @@ function drawRates(svg, rows, times, longest) {
     const y = v => bottom - (most > 0 ? v / most : 0) * (bottom - top - 4);
     make(svg, "line", {x1: left, x2: W - right, y1: bottom, y2: bottom, stroke: "var(--line)"});
     make(svg, "text", {x: 0, y: top + 14, "font-size": 14, "font-weight": 600}, r.name);
-    make(svg, "text", {x: 0, y: top + 31, class: "faint"}, "now " + rate(seen[seen.length - 1]) + r.unit);
-    make(svg, "text", {x: 0, y: top + 46, class: "faint"}, "highest " + rate(most) + r.unit);
+    make(svg, "text", {x: 0, y: top + 31, class: "faint"}, "now " + (seen.length ? rate(seen[seen.length - 1]) + r.unit : "–"));
+    make(svg, "text", {x: 0, y: top + 46, class: "faint"}, "highest " + (seen.length ? rate(most) + r.unit : "–"));
     let path = "", area = "", open = false, first = 0, last = 0;
     times.forEach((t, k) => {
       if (!known(r.values[k]) || x(t) < left) { open = false; return; }

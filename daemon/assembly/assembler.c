@@ -244,6 +244,7 @@ static uint32_t open_slot(struct assembler *a, const struct fragment *f)
     e->incomplete = false;
     e->n_kept = e->n_missing = 0;
     e->info = NULL;
+    e->receipt = NULL;
     e->wires_missing = (uint32_t)total_wires(a->g);
     e->masked = a->g->masked;
     e->decision = (struct decision){0};
@@ -301,6 +302,7 @@ static void join(struct assembler *a, struct slot *s, const struct reduced *r, u
     image->wires_missing -= wires;
     e->wires_missing -= wires;
     e->nonfinite_bins += r->nonfinite_bins;
+    e->receipt = receipt_join(e->receipt, f->receipt);
     if (f->arrived_ns > e->last_fragment_ns)
         e->last_fragment_ns = f->arrived_ns;
     if (f->encoding != ENCODING_EMPTY) {
@@ -356,6 +358,7 @@ enum fragment_fate assembler_push(struct assembler *a, const struct reduced *r, 
     case BOOK_REFUSED:
         return FRAGMENT_NO_SLOT;
     case BOOK_UNKNOWN:
+    case BOOK_AGAIN:
         i = open_slot(a, f);
         if (i == NO_SLOT_INDEX)
             return no_slot(a, &f->id, now_ns);
@@ -403,6 +406,11 @@ void assembler_expire_all(struct assembler *a)
 void assembler_forget(struct assembler *a)
 {
     book_forget(a->book);
+}
+
+void assembler_reopen(struct assembler *a, const struct event *e)
+{
+    book_reopen(a->book, &e->id);
 }
 
 void assembler_release(struct assembler *a, struct event *e, uint64_t now_ns)

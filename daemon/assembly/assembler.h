@@ -68,6 +68,10 @@ void assembler_expire_all(struct assembler *a);
 /* Forgets which events are over: a run may bring the numbers of an earlier one again. */
 void assembler_forget(struct assembler *a);
 
+/* The event was not decided here and may come again: its fragments will not be late. Then
+ * release it. */
+void assembler_reopen(struct assembler *a, const struct event *e);
+
 /* Gives the slot back. Kept messages are the caller's to close before. */
 void assembler_release(struct assembler *a, struct event *e, uint64_t now_ns);
 

@@ -77,7 +77,8 @@ enum book_state book_find(const struct book *b, const struct identity *id, uint3
 static void forget(struct book *b, const struct identity *id)
 {
     uint32_t hole = probe(b, id);
-    if (b->entry[hole].state == BOOK_UNKNOWN)
+    /* Open: it was closed, came again, and is not over yet. */
+    if (b->entry[hole].state == BOOK_UNKNOWN || b->entry[hole].state == BOOK_OPEN)
         return;
     uint32_t i = hole;
     for (;;) {
@@ -128,6 +129,13 @@ void book_close(struct book *b, const struct identity *id, uint64_t now_ns)
 void book_refuse(struct book *b, const struct identity *id, uint64_t now_ns)
 {
     end(b, id, BOOK_REFUSED, now_ns);
+}
+
+void book_reopen(struct book *b, const struct identity *id)
+{
+    struct entry *e = &b->entry[probe(b, id)];
+    if (e->state == BOOK_CLOSED)
+        e->state = BOOK_AGAIN;
 }
 
 void book_tidy(struct book *b, uint64_t now_ns)

@@ -63,7 +63,8 @@ S("detector.plane[].wires",    detector.plane[0].wires,    UINT, START, REQUIRED
 S("detector.plane[].pedestal", detector.plane[0].pedestal, REAL, START, "0", "-32768", "32767", "counts", "taken off int16 samples before they are scaled; float32 samples have none") \
 S("detector.plane[].scale",    detector.plane[0].scale,    REAL, START, "1", "1e-9", "1e9", "units a count", "of int16 samples; float32 samples are in the model's units already") \
 \
-S("readout.endpoints",       readout.endpoints,            ENDPOINTS, START, REQUIRED, "1", "", "", "where fragments come from: > connects, @ binds; without a sign: connects") \
+S("readout.kind",            readout.kind,                 CHOICE, START, "zeromq", "", "", "zeromq | kafka", "kafka: as a member of a consumer group, which shares a topic's partitions between many daemons") \
+S("readout.endpoints",       readout.endpoints,            ENDPOINTS, START, "[]", "0", "", "", "zeromq, must be given: where fragments come from: > connects, @ binds; without a sign: connects") \
 S("readout.pattern",         readout.pattern,              CHOICE, START, "sub", "", "", "sub | pull", "sub: losses show as gaps in a source's sequence; pull: a full daemon pushes back to the source") \
 S("readout.topics",          readout.topics,               STRINGS, START, "['']", "1", "", "", "sub only: beginnings of the topics to take; '' takes all") \
 S("readout.high_water_mark", readout.high_water_mark,      UINT, START, "256", "0", "1000000", "messages", "that ZeroMQ may hold for each peer; 0: no limit") \
@@ -74,6 +75,17 @@ S("readout.event_timeout",   readout.event_timeout_ns,     NS, START, "20 ms", "
 S("readout.incomplete",      readout.incomplete,           CHOICE, LIVE, "mask", "", "", "mask | drop", "an event whose time is up: judge it with the missing wires empty and marked, or lose it") \
 S("readout.overload",        readout.overload,             CHOICE, START, "block", "", "", "block | drop-newest", "no slot or no worker is free: stop reading, or lose what comes") \
 S("readout.fragment_queue",  readout.fragment_queue,       UINT, START, "64", "1", "65536", "fragments", "that may wait for each worker") \
+\
+S("readout.kafka.brokers",         readout.kafka.brokers,            TEXT, START, "", "0", "", "", "kafka, must be given: \"host:port,host:port\"; the rest of the cluster is found by itself") \
+S("readout.kafka.topic",           readout.kafka.topic,              TEXT, START, "fragments", "1", "", "", "where fragments come from") \
+S("readout.kafka.group",           readout.kafka.group,              TEXT, START, "sparsed", "1", "", "", "daemons of one group share the topic's partitions") \
+S("readout.kafka.start",           readout.kafka.start,              CHOICE, START, "earliest", "", "", "earliest | latest", "where a partition begins of which the group has committed nothing") \
+S("readout.kafka.commit_interval", readout.kafka.commit_interval_ns, NS, START, "500 ms", "10 ms", "1 h", "", "what was decided since comes again after a crash") \
+S("readout.kafka.in_flight",       readout.kafka.in_flight,          UINT, START, "4096", "1", "1000000", "messages", "that may be received and not done: at least event_slots times the fragments of an event") \
+S("readout.kafka.queue",           readout.kafka.queue_bytes,        BYTES, START, "64 MiB", "1 MiB", "1 GiB", "", "of messages fetched in advance") \
+S("readout.kafka.dead_letter",     readout.kafka.dead_letter,        TEXT, START, "", "0", "", "", "topic for messages that are no fragment, with the reason in the header; '': they are counted only") \
+S("readout.kafka.mixed",           readout.kafka.mixed,              CHOICE, START, "refuse", "", "", "refuse | allow", "a partition that was last judged with other models or rules: leave the group, or go on with ours") \
+S("readout.kafka.properties",      readout.kafka.properties,         STRINGS, START, "[]", "0", "", "", "of librdkafka, as \"security.protocol=ssl\"") \
 \
 S("imaging.workers",          imaging.workers,          UINT, START, "2", "1", "256", "threads", "that reduce fragments") \
 S("imaging.edge_values",      imaging.edge_values,      UINT, START, "65536", "0", "268435456", "time bins", "kept for each event where fragments share a pooled pixel; 0: fragments must be cut at multiples of pool_wires") \
@@ -125,6 +137,10 @@ S("trigger.rule[].prescale",    trigger.rule[0].prescale,    UINT, LIVE, "1", "1
 S("output.decisions",          output.decisions,           ENDPOINTS, START, "[]", "0", "", "", "where decisions are published (PUB): > connects, @ binds; without a sign: binds") \
 S("output.push",               output.push,                ENDPOINTS, START, "[]", "0", "", "", "where decisions are pushed (PUSH): > connects, @ binds; without a sign: connects") \
 S("output.high_water_mark",    output.high_water_mark,     UINT, START, "10000", "0", "10000000", "messages", "that ZeroMQ may hold for each peer; a slow peer misses what is above; 0: no limit") \
+S("output.kafka.brokers",      output.kafka.brokers,       TEXT, START, "", "0", "", "", "decisions to a Kafka topic: \"host:port,host:port\"; '': not") \
+S("output.kafka.topic",        output.kafka.topic,         TEXT, START, "decisions", "1", "", "", "keyed by run, subrun and event; best compacted (cleanup.policy=compact)") \
+S("output.kafka.queue",        output.kafka.queue,         UINT, START, "10000", "1", "1000000", "decisions", "that may wait for the broker; when it is full, events wait, then the readout") \
+S("output.kafka.properties",   output.kafka.properties,    STRINGS, START, "[]", "0", "", "", "of librdkafka, as \"security.protocol=ssl\"") \
 S("output.record.directory",   output.record.directory,    TEXT, START, "", "0", "", "", "where accepted events are recorded; '': nowhere") \
 S("output.record.contents",    output.record.contents,     FLAGS, START, "['decision', 'windows']", "1", "", "decision | windows | samples", "what is recorded of an accepted event") \
 S("output.record.flush",       output.record.flush_ns,     NS, LIVE, "1 s", "10 ms", "1 h", "", "a kill loses at most what came after the last flush") \
@@ -155,6 +171,7 @@ A("trigger.rule",   trigger.rule[0],   trigger.n_rules,   0, SETTINGS_MAX_RULES,
 #define SETTINGS_SECTIONS(T) \
 T("detector", "what the detector's planes look like") \
 T("readout", "where fragments come from, and how events are put together") \
+T("readout.kafka", "fragments out of a Kafka topic (readout.kind = \"kafka\")") \
 T("imaging", "samples become pixels; every model brings its own recipe, values here only check it") \
 T("imaging.hot", "wires that become hot while a run goes on") \
 T("engine", "windows are cut and scored") \
@@ -162,6 +179,7 @@ T("engine.fpga", "cards, of engine.kind = \"fpga\"") \
 T("engine.shadow", "a candidate model beside the ones in force, to be compared with them") \
 T("trigger", "scores become a decision") \
 T("output", "decisions are published") \
+T("output.kafka", "decisions to a Kafka topic, acknowledged before an offset is committed") \
 T("output.record", "accepted events are recorded") \
 T("output.record.rotate", "files of the recorder; also written rotate = { size = ..., time = ... }") \
 T("service", "what people and machines see from outside") \

@@ -78,6 +78,8 @@ struct event {
      * way when models or settings change keeps what it was submitted with. */
     const struct run_info *info;
 
+    struct receipt *receipt; /* of its fragments' messages; NULL: their senders forget */
+
     uint32_t n_windows; /* the same for every event of a run_info */
     struct window *window;
     int64_t *score_raw;                 /* [n_windows][score_stride] */

@@ -17,7 +17,8 @@
     X(assembly, "was read, but did not fit into its event")                                        \
     X(overload, "the daemon was too slow, and was told to drop (readout.overload)")                \
     X(deadline, "was not there when the event's time was up, and nothing else is known of it")     \
-    X(stop, "was under way when the run ended")
+    X(stop, "was under way when the run ended")                                                    \
+    X(group, "is not lost: another member of the consumer group has it, whole")
 
 enum loss {
 #define X(name, help) LOSS_##name,
@@ -69,7 +70,9 @@ enum fragment_fate {
     X(LOST_TIMEOUT, timeout, deadline,                                                             \
       "incomplete when its time was up (readout.incomplete = drop)")                               \
     X(LOST_NO_SLOT, no_slot, overload, "no event slot was free (readout.overload = drop-newest)")  \
-    X(LOST_STOP, stop, stop, "undecided when the stop limit ran out")
+    X(LOST_STOP, stop, stop, "undecided when the stop limit ran out")                              \
+    X(HANDED_OVER, handed_over, group,                                                             \
+      "over Kafka: incomplete when its partition went to another daemon, which decides it")
 
 enum event_fate {
 #define X(NAME, name, loss, help) EVENT_##NAME,

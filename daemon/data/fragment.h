@@ -3,6 +3,7 @@
 #define SPARSED_DATA_FRAGMENT_H
 
 #include "data/identity.h"
+#include "data/receipt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +33,8 @@ struct fragment {
     /* Set by payload_open: decoded samples, [wires][ticks] or [row][col][channel];
      * NULL for an empty fragment. Borrowed from the message or a scratch buffer. */
     const void *samples;
-    size_t samples_bytes; /* what the header implies, decoded */
+    size_t samples_bytes;    /* what the header implies, decoded */
+    struct receipt *receipt; /* the message's; NULL: its sender forgets */
 };
 
 /* Bytes of one sample. */

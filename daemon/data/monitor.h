@@ -184,7 +184,33 @@ struct fpga_monitor {
     struct histogram card_ns;         /* one batch: from handed to XRT until its results are back */
 };
 
+/* What happens between us and Kafka's brokers: X(name, help) */
+#define MONITOR_KAFKA(X)                                                                           \
+    X(redelivered, "messages that the group had received before")                                  \
+    X(skipped, "messages left out: their events had been decided")                                 \
+    X(set_aside, "messages that are no fragment, on the dead-letter topic")                        \
+    X(full, "times that too many messages were in flight")                                         \
+    X(errors, "errors in place of messages")                                                       \
+    X(pauses, "times that the partitions were paused")                                             \
+    X(assigned, "partitions that came")                                                            \
+    X(revoked, "partitions that went")                                                             \
+    X(commits, "commits of offsets")                                                               \
+    X(commit_failures, "commits of offsets that failed; they are tried again")                     \
+    X(acknowledged, "decisions that the broker has")                                               \
+    X(undelivered, "decisions that were given up; their events come again")
+
+struct kafka_monitor {
+    _Atomic bool used, consumes; /* by the configuration; as the readout */
+    _Atomic bool refused;        /* left the group: somebody judges with something else */
+    _Atomic uint32_t partitions; /* ours now */
+    _Atomic uint64_t lag;        /* messages in them that were not received yet */
+#define X(name, help) counter name;
+    MONITOR_KAFKA(X)
+#undef X
+};
+
 struct monitor {
+    struct kafka_monitor kafka;
     uint64_t started_ns;  /* monotonic */
     _Atomic bool ready;   /* the readout takes fragments */
     _Atomic uint32_t run; /* of the last event that was decided */

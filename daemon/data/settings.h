@@ -48,7 +48,27 @@ enum readout_pattern { READOUT_SUB, READOUT_PULL };
 enum incomplete_policy { INCOMPLETE_MASK, INCOMPLETE_DROP };
 enum overload_policy { OVERLOAD_BLOCK, OVERLOAD_DROP_NEWEST };
 
+enum readout_kind { READOUT_ZEROMQ, READOUT_KAFKA };
+enum kafka_start { KAFKA_EARLIEST, KAFKA_LATEST };
+enum kafka_mixed { KAFKA_REFUSE, KAFKA_ALLOW };
+
+/* Of readout.kind = "kafka". */
+struct kafka_readout_settings {
+    char brokers[SETTINGS_PATH_BYTES]; /* "host:port,host:port" */
+    char topic[SETTINGS_NAME_BYTES];
+    char group[SETTINGS_NAME_BYTES];
+    enum kafka_start start;                /* where nothing was committed yet */
+    uint64_t commit_interval_ns;           /* from one commit of offsets to the next */
+    uint32_t in_flight;                    /* messages that may be received and not done */
+    uint64_t queue_bytes;                  /* of messages that librdkafka holds */
+    char dead_letter[SETTINGS_NAME_BYTES]; /* topic of what is no fragment; empty: none */
+    enum kafka_mixed mixed;                /* a partition last judged with something else */
+    struct settings_strings properties;    /* "property=value" of librdkafka's */
+};
+
 struct readout_settings {
+    enum readout_kind kind;
+    struct kafka_readout_settings kafka;
     struct settings_strings endpoints; /* ">" connects, "@" binds; no sign: connects */
     enum readout_pattern pattern;
     struct settings_strings topics; /* SUB: prefixes of the topic part */
@@ -151,7 +171,16 @@ struct record_settings {
     uint32_t queue;    /* accepted events that may wait for the disk */
 };
 
+/* Decisions to a Kafka topic, besides ZeroMQ or instead. */
+struct kafka_output_settings {
+    char brokers[SETTINGS_PATH_BYTES]; /* empty: none */
+    char topic[SETTINGS_NAME_BYTES];
+    uint32_t queue; /* decisions that may wait for the broker */
+    struct settings_strings properties;
+};
+
 struct output_settings {
+    struct kafka_output_settings kafka;
     struct settings_strings decisions; /* PUB */
     struct settings_strings push;      /* PUSH */
     uint32_t high_water_mark;

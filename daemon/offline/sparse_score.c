@@ -1,18 +1,16 @@
 /* sparse-score: the daemon's own imaging, engine and trigger over a file, without sockets,
  * on all cores: decisions with the truth beside them.
  *
- *     score_options   the command line
+ *     score_options   the command line            score_job      all that follows
  *     score_source    what is in the file         score_config   what is done with it
  *     score_run       events in and out in order, lanes between
  *     score_lane      one event through the stages
  *     score_file, score_json                      what is written
  */
 #include "common/text.h"
-#include "offline/score_config.h"
-#include "offline/score_run.h"
+#include "offline/score_job.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 
 static volatile sig_atomic_t stop;
@@ -27,39 +25,6 @@ static int fail(const struct error *err)
 {
     (void)fprintf(stderr, "sparse-score: %s\n", err->text);
     return error_exit_status(err);
-}
-
-static uint32_t cores(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n < 1 ? 1 : (uint32_t)n;
-}
-
-static bool choose_events(const struct score_options *o, const struct score_source *s,
-                          struct score_run *r, struct error *err)
-{
-    uint64_t end = o->end == UINT64_MAX ? s->count : o->end;
-    if (s->count == 0)
-        return error_set(err, ERROR_DATA, "%s: no event in it", s->path);
-    if (o->first >= s->count || end > s->count)
-        return error_set(err, ERROR_CONFIG, "--events %" PRIu64 ":%" PRIu64 ": %s has %zu events",
-                         o->first, end, s->path, s->count);
-    r->first = (size_t)o->first;
-    r->count = (size_t)(end - o->first);
-    return true;
-}
-
-/* The accept rate is held on the events' own times. */
-static bool check_times(const struct settings *settings, const struct score_options *o,
-                        const struct score_source *s, struct error *err)
-{
-    if (settings->trigger.max_accept_rate == 0 || s->has_times || o->rate_hz > 0)
-        return true;
-    return error_set(err, ERROR_CONFIG,
-                     "trigger.max_accept_rate = %g Hz: %s has no event_time_ns to hold it on: give "
-                     "--rate HZ or --set trigger.max_accept_rate=0",
-                     settings->trigger.max_accept_rate, s->path);
 }
 
 static void remark(uint64_t n, const char *text)
@@ -105,46 +70,21 @@ static bool report(const struct score_run *r)
     return closes;
 }
 
-static int score(const struct score_options *o, struct score_source *s, struct error *err)
-{
-    static struct settings settings;
-    struct model_set models = {0};
-    struct geometry g = {0};
-    struct score_run r = {.settings = &settings,
-                          .geometry = &g,
-                          .models = &models,
-                          .source = s,
-                          .output = o->output,
-                          .json = o->json,
-                          .rate_hz = o->rate_hz,
-                          .threads = o->threads > 0 ? o->threads : cores(),
-                          .no_empty = o->no_empty,
-                          .quiet = o->quiet,
-                          .stop = &stop};
-    if (!score_config_load(&settings, o, s, err) || !choose_events(o, s, &r, err) ||
-        !check_times(&settings, o, s, err) || !model_set_load(&models, &g, &settings, err))
-        return fail(err);
-    bool good = score_source_check(s, &g, &models, err) && score_run(&r, err);
-    int status = good ? 0 : fail(err);
-    if (good && !report(&r))
-        status = 1;
-    model_set_fini(&models);
-    geometry_fini(&g);
-    return status;
-}
-
 int main(int argc, char **argv)
 {
+    static struct score_job job;
     struct score_options o;
-    struct score_source source;
     struct error err = {0};
     score_options_parse(&o, argc, argv);
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
-    bool good = score_source_open(&source, o.file, o.dataset, &err);
-    int status = good ? score(&o, &source, &err) : fail(&err);
-    score_source_close(&source);
+    bool good = score_job_open(&job, &o, &err) && score_job_prepare(&job, &o, &err) &&
+                score_job_run(&job, &stop, &err);
+    int status = good ? 0 : fail(&err);
+    if (good && !report(&job.run))
+        status = 1;
+    score_job_close(&job);
     return status;
 }

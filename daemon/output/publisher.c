@@ -4,8 +4,10 @@
  * filled into. */
 #include "output/publisher.h"
 
+#include "base/clock.h"
 #include "output/decision_message.h"
 #include "output/endpoint.h"
+#include "output/kafka.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -23,7 +25,8 @@ struct form {
 
 struct publisher {
     struct monitor *monitor;
-    void *pub, *push; /* NULL: no endpoints */
+    void *pub, *push;              /* NULL: no endpoints */
+    struct kafka_decisions *kafka; /* NULL: none */
     struct form form[PUBLISHER_FORMS];
 };
 
@@ -123,7 +126,7 @@ static struct form *form_of(struct publisher *p, const struct event *ev)
 }
 
 struct publisher *publisher_create(const struct output_settings *settings,
-                                   const struct run_info *info, void *zmq_context,
+                                   const struct run_info *info, void *zmq_context, int wake_fd,
                                    struct monitor *monitor, struct error *err)
 {
     struct publisher *p = calloc(1, sizeof *p);
@@ -137,6 +140,10 @@ struct publisher *publisher_create(const struct output_settings *settings,
         p->pub = open_socket(zmq_context, ZMQ_PUB, settings, &settings->decisions,
                              "output.decisions", err);
         good = p->pub != NULL;
+    }
+    if (good && settings->kafka.brokers[0] != '\0') {
+        p->kafka = kafka_decisions_create(&settings->kafka, wake_fd, monitor, err);
+        good = p->kafka != NULL;
     }
     if (good && settings->push.count > 0) {
         p->push = open_socket(zmq_context, ZMQ_PUSH, settings, &settings->push, "output.push", err);
@@ -188,7 +195,10 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
 {
     const char *topic = topics[ev->decision.fate];
     assert(topic != NULL); /* a lost event has no decision */
-    if (p->pub == NULL && p->push == NULL) {
+    if (p->kafka == NULL) {
+        receipt_done(ev->receipt);
+    }
+    if (p->pub == NULL && p->push == NULL && p->kafka == NULL) {
         counter_add(&p->monitor->decisions_unsent, 1);
         return;
     }
@@ -197,6 +207,10 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
     size_t bytes = sparsed__decision__pack(d, form->buffer);
     assert(bytes <= form->buffer_bytes);
     bool sent = false;
+    if (p->kafka != NULL) {
+        sent = kafka_decisions_send(p->kafka, ev, topic, form->buffer, bytes);
+        counter_add(&p->monitor->decisions_missed, sent ? 0 : 1);
+    }
     if (p->pub != NULL) {
         sent = send_both(p->pub, topic, form->buffer, bytes);
         if (!sent) {
@@ -228,8 +242,19 @@ static void close_socket(void *socket, int linger_ms)
 {
     if (socket != NULL) {
         (void)zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        door_leave(socket);
         (void)zmq_close(socket);
     }
+}
+
+bool publisher_tend(struct publisher *p)
+{
+    return p->kafka == NULL || kafka_decisions_poll(p->kafka);
+}
+
+bool publisher_settled(struct publisher *p)
+{
+    return p->kafka == NULL || kafka_decisions_waiting(p->kafka) == 0;
 }
 
 void publisher_destroy(struct publisher **publisher, int linger_ms)
@@ -238,6 +263,7 @@ void publisher_destroy(struct publisher **publisher, int linger_ms)
     if (p == NULL) {
         return;
     }
+    kafka_decisions_destroy(&p->kafka, (uint64_t)linger_ms * NS_PER_MS);
     close_socket(p->pub, linger_ms);
     close_socket(p->push, linger_ms);
     for (uint32_t i = 0; i < PUBLISHER_FORMS; i++) {

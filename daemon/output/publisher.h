@@ -39,8 +39,15 @@ enum { PUBLISHER_FORMS = 4 };
 /* `settings` and `info` and the monitor are borrowed. No endpoints at all is
  * allowed: then nothing is sent. Errors: NETWORK names the endpoint, SYSTEM. */
 struct publisher *publisher_create(const struct output_settings *settings,
-                                   const struct run_info *info, void *zmq_context,
+                                   const struct run_info *info, void *zmq_context, int wake_fd,
                                    struct monitor *monitor, struct error *err);
+
+/* Takes the brokers' acknowledgements (output/kafka.h), whose `wake_fd` is written then. True:
+ * there is room for a decision; always without Kafka. */
+bool publisher_tend(struct publisher *p);
+
+/* Whether every decision was acknowledged; always without Kafka. */
+bool publisher_settled(struct publisher *p);
 
 /* Another run_info that events may carry (event->info), at most PUBLISHER_FORMS at a time;
  * before the first of its events comes, after the last one is released. A thread of its own

@@ -210,6 +210,7 @@ bool epoch_first(struct pipeline *p, const struct model_set *models, struct erro
         return false;
     add_alive(p, e);
     p->epoch = e;
+    atomic_store(&p->identity, run_info_identity(&e->info));
     begin_counts(p, &e->info);
     engine_begin_cards(scoring->engine);
     return true;
@@ -340,6 +341,7 @@ void epoch_take_offered(struct pipeline *p)
     if (next == NULL)
         return;
     p->epoch = next;
+    atomic_store(&p->identity, run_info_identity(&next->info));
     if (next->scoring != before->scoring)
         p->leaving[p->n_leaving++] = before->scoring;
     look_if_idle(p, before);

@@ -51,7 +51,7 @@ static bool push(struct pipeline *p, struct worker *w, const struct reduced *r, 
         return false;
     if (fate == FRAGMENT_NO_SLOT && block)
         fate = FRAGMENT_STOPPED;
-    pipeline_fragment_fate(p, r->fragment.source, fate);
+    pipeline_fragment_fate(p, &r->fragment, fate);
     if (fate == FRAGMENT_ASSEMBLED)
         absence_learn(p->absence, &r->fragment);
     if (fate != FRAGMENT_ASSEMBLED && r->message != NULL)
@@ -89,6 +89,14 @@ static bool assemble(struct pipeline *p, uint64_t now_ns)
     return moved;
 }
 
+/* Over Kafka an event that cannot become whole here, because its partition went or this is
+ * the end, is whole for another: it is not judged, and not done. */
+static bool another_has_it(struct pipeline *p, const struct event *ev)
+{
+    return ev->receipt != NULL &&
+           (receipt_elsewhere(ev->receipt) || pipeline_stopped(p, STOP_EVENTS));
+}
+
 /* Whole events go to the engine; incomplete ones too, or are dropped. */
 static bool submit(struct pipeline *p, uint64_t now_ns)
 {
@@ -97,13 +105,19 @@ static bool submit(struct pipeline *p, uint64_t now_ns)
     struct event *ev;
     while ((ev = assembler_take(p->assembler, now_ns)) != NULL) {
         moved = true;
-        if (ev->incomplete)
+        bool theirs = ev->incomplete && another_has_it(p, ev);
+        if (ev->incomplete && !theirs)
             (void)absence_explain(p->absence, ev, pipeline_stopped(p, STOP_EVENTS), now_ns);
-        if (ev->incomplete && pipeline_stopped(p, STOP_EVENTS)) {
+        if (theirs) {
+            count_fate(p, EVENT_HANDED_OVER);
+            assembler_reopen(p->assembler, ev);
+            release(p, ev, now_ns);
+        } else if (ev->incomplete && pipeline_stopped(p, STOP_EVENTS)) {
             count_fate(p, EVENT_LOST_STOP);
             release(p, ev, now_ns);
         } else if (ev->incomplete && incomplete == INCOMPLETE_DROP) {
             count_fate(p, EVENT_LOST_TIMEOUT);
+            receipt_done(ev->receipt); /* a LOST_STOP is not done: over Kafka it comes again */
             release(p, ev, now_ns);
         } else {
             if (p->hot != NULL)

@@ -58,9 +58,12 @@ static void publish(struct pipeline *p, struct event *ev, uint64_t now_ns)
 enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns)
 {
     bool stopped = pipeline_stopped(p, STOP_OUTPUT); /* before the last look */
-    struct event *ev = ring_pop(&p->to_output);
+    bool room = publisher_tend(p->publisher);
+    struct event *ev = room ? ring_pop(&p->to_output) : NULL;
+    if (ev == NULL && !stopped)
+        return STEP_IDLE;
     if (ev == NULL)
-        return stopped ? STEP_END : STEP_IDLE;
+        return publisher_settled(p->publisher) || atomic_load(&p->abandon) ? STEP_END : STEP_IDLE;
     publish(p, ev, now_ns);
     return STEP_MOVED;
 }

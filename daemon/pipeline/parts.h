@@ -24,6 +24,7 @@
 #include "output/run_record.h"
 #include "pipeline/epoch.h"
 #include "readout/decode.h"
+#include "readout/kafka.h"
 #include "readout/payload.h"
 #include "readout/socket.h"
 #include "readout/sources.h"
@@ -138,13 +139,15 @@ struct pipeline {
     struct run_record run;
     struct run_tally run_begin; /* the daemon's account when it began */
     const char *ended_by;
-    uint64_t limit_ns;       /* of the drain, monotonic */
+    uint64_t limit_ns;                    /* of the drain, monotonic */
     uint32_t joined_workers, joined_last; /* that have ended */
 
     /* readout */
     pthread_t readout_thread;
     struct wake readout_wake;
-    struct readout_socket *socket;
+    struct readout_socket *socket; /* one of these two */
+    struct kafka_readout *kafka;
+    _Atomic uint64_t identity; /* of the epoch in force: run_info_identity */
     struct decoder *decoder;
     struct sources *sources;
     uint32_t next_worker;
@@ -239,15 +242,18 @@ bool epoch_ready(const struct pipeline *p);
 bool epoch_nothing_in_flight(const struct pipeline *p);
 uint64_t epoch_next_ns(const struct pipeline *p, uint64_t now_ns);
 
-/* Counts what became of a fragment. Release: who sees its end sees that it was received. */
-static inline void pipeline_fragment_fate(struct pipeline *p, uint32_t source,
+/* Counts what became of a fragment. Release: who sees its end sees that it was received.
+ * Where it is no event's and is not to come again, nothing more is owed for its message. */
+static inline void pipeline_fragment_fate(struct pipeline *p, const struct fragment *f,
                                           enum fragment_fate fate)
 {
-    struct source_monitor *from = &p->monitor->source[source];
+    struct source_monitor *from = &p->monitor->source[f->source];
     if (fate != FRAGMENT_ASSEMBLED)
         atomic_store_explicit(&from->lost_at_ns[fragment_fate_loss(fate)], clock_monotonic_ns(),
                               memory_order_relaxed);
     atomic_fetch_add_explicit(&from->fate[fate], 1, memory_order_release);
+    if (fate != FRAGMENT_ASSEMBLED && fate != FRAGMENT_STOPPED)
+        receipt_done(f->receipt);
 }
 
 /* A thread's busy and idle time. What it does between two calls of pipeline_busy is busy,
@@ -277,6 +283,10 @@ static inline void pipeline_idle(struct thread_clock *c)
 
 /* Checks the invariants of the books. The event thread, or nobody else when all have ended. */
 void pipeline_check_books(struct pipeline *p, uint64_t now_ns, bool all_ended);
+
+/* The same for a message that is no fragment; over Kafka it is set aside. */
+void pipeline_refuse(struct pipeline *p, struct fragment *f, const struct message *m,
+                     enum fragment_fate fate);
 
 static inline bool pipeline_stopped(const struct pipeline *p, enum stop_state state)
 {

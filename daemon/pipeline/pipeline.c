@@ -136,7 +136,8 @@ static bool create_output(struct pipeline *p, void *zmq_context, struct error *e
     if (!ok)
         return error_set(err, ERROR_SYSTEM, "no memory for queues");
     const struct run_info *info = &p->epoch->info;
-    p->publisher = publisher_create(&p->settings->output, info, zmq_context, p->monitor, err);
+    p->publisher = publisher_create(&p->settings->output, info, zmq_context, p->output_wake.fd,
+                                    p->monitor, err);
     if (p->publisher == NULL)
         return false;
     if (p->record)
@@ -212,6 +213,7 @@ void pipeline_destroy(struct pipeline **handle)
     for (uint32_t i = 0; p->worker != NULL && i < p->n_workers; i++)
         destroy_worker(&p->worker[i]);
     free(p->worker);
+    kafka_readout_destroy(&p->kafka); /* all its messages are closed */
     sources_destroy(&p->sources);
     decoder_destroy(&p->decoder);
     wake_fini(&p->readout_wake);

@@ -28,6 +28,8 @@ static void hand_over(struct worker *worker, struct job *job, struct message *m,
     zmq_msg_init(&job->message.topic);
     zmq_msg_init(&job->message.header);
     zmq_msg_init(&job->message.payload);
+    job->message.receipt = m->receipt;
+    zmq_msg_move(&job->message.header, &m->header);
     zmq_msg_move(&job->message.payload, &m->payload);
     /* Small messages live inside zmq_msg_t and have moved with it. */
     job->fragment.payload = zmq_msg_data(&job->message.payload);
@@ -56,7 +58,7 @@ static void dispatch(struct pipeline *p, const struct fragment *f)
     } else if (p->settings->readout.overload == OVERLOAD_BLOCK) {
         hold(p, f);
     } else {
-        pipeline_fragment_fate(p, f->source, FRAGMENT_NO_WORKER);
+        pipeline_fragment_fate(p, f, FRAGMENT_NO_WORKER);
         message_close(&p->pending.message);
     }
 }
@@ -70,13 +72,23 @@ static bool dispatch_pending(struct pipeline *p)
     if (job != NULL) {
         hand_over(worker, job, &pending->message, &pending->fragment);
     } else if (atomic_load(&p->abandon)) {
-        pipeline_fragment_fate(p, pending->fragment.source, FRAGMENT_STOPPED);
+        pipeline_fragment_fate(p, &pending->fragment, FRAGMENT_STOPPED);
         message_close(&pending->message);
     } else {
         return false;
     }
     pending->waits = false;
     return true;
+}
+
+void pipeline_refuse(struct pipeline *p, struct fragment *f, const struct message *m,
+                     enum fragment_fate fate)
+{
+    if (p->kafka != NULL) {
+        f->receipt = NULL; /* done when the letter is delivered */
+        kafka_readout_set_aside(p->kafka, m, fate);
+    }
+    pipeline_fragment_fate(p, f, fate);
 }
 
 static void handle(struct pipeline *p, uint64_t now)
@@ -91,8 +103,10 @@ static void handle(struct pipeline *p, uint64_t now)
     bool known = fate != FRAGMENT_BAD_FRAME && fate != FRAGMENT_BAD_HEADER;
     uint32_t source = known ? sources_note(p->sources, f.source_id, f.sequence, payload_bytes, now)
                             : sources_note_unknown(p->sources, payload_bytes, now);
+    f.source = source;
+    f.receipt = m->receipt;
     if (fate != FRAGMENT_ASSEMBLED) {
-        pipeline_fragment_fate(p, source, fate);
+        pipeline_refuse(p, &f, m, fate);
         message_close(m);
         if (known)
             log_limited(LOG_LEVEL_WARN, "fragment refused: %s: %s (source %u, event %u/%u/%llu)",
@@ -103,7 +117,6 @@ static void handle(struct pipeline *p, uint64_t now)
                         fragment_fate_help(fate));
         return;
     }
-    f.source = source;
     f.arrived_ns = now;
     dispatch(p, &f);
 }
@@ -124,7 +137,9 @@ static void charge(struct pipeline *p, uint64_t now_ns)
 
 static enum pipeline_step take_message(struct pipeline *p, uint64_t now_ns)
 {
-    switch (readout_socket_receive(p->socket, &p->pending.message)) {
+    struct message *m = &p->pending.message;
+    switch (p->kafka != NULL ? kafka_readout_receive(p->kafka, m)
+                             : readout_socket_receive(p->socket, m)) {
     case RECEIVE_MESSAGE:
         handle(p, now_ns);
         return STEP_MOVED;
@@ -136,9 +151,12 @@ static enum pipeline_step take_message(struct pipeline *p, uint64_t now_ns)
     return STEP_END;
 }
 
-/* The run ends: reads what was sent before, and then no more. */
+/* The run ends: reads what was sent before, and then no more. What waits at Kafka's brokers
+ * is the next run's, or another daemon's. */
 static enum pipeline_step take_the_rest(struct pipeline *p, uint64_t now_ns)
 {
+    if (p->kafka != NULL)
+        return STEP_END;
     if (p->closing == READOUT_OPEN) {
         uint32_t waiting = p->settings->readout.high_water_mark;
         p->closing = READOUT_EMPTYING;
@@ -180,6 +198,9 @@ enum pipeline_step pipeline_readout_step(struct pipeline *p, uint64_t now_ns)
                : p->stood_still ? STEP_IDLE
                                 : take_message(p, now_ns);
     }
+    if (p->kafka != NULL)
+        kafka_readout_tick(p->kafka, p->pending.waits || p->stood_still, atomic_load(&p->identity),
+                           now_ns);
     atomic_store_explicit(&p->readout_holds, p->pending.waits, memory_order_release);
     return step;
 }
@@ -207,7 +228,8 @@ void *pipeline_readout_thread(void *arg)
             continue;
         if (p->pending.waits) {
             sleep_until_room(p);
-        } else if (p->stood_still) {
+        } else if (p->stood_still || p->kafka != NULL) {
+            /* librdkafka writes the wake's descriptor, whoever sleeps. */
             wake_prepare(&p->readout_wake);
             wake_sleep(&p->readout_wake, PIPELINE_IDLE_NS);
         } else {

@@ -49,8 +49,20 @@ static bool open_run(struct pipeline *p, struct error *err)
         if (p->recorder == NULL)
             return false;
     }
-    p->socket = readout_socket_create(p->zmq_context, &p->settings->readout, err);
-    return p->socket != NULL;
+    const struct readout_settings *readout = &p->settings->readout;
+    if (readout->kind == READOUT_KAFKA)
+        p->kafka = kafka_readout_create(&readout->kafka, atomic_load(&p->identity),
+                                        p->readout_wake.fd, p->monitor, err);
+    else
+        p->socket = readout_socket_create(p->zmq_context, readout, err);
+    return p->kafka != NULL || p->socket != NULL;
+}
+
+/* The last of those who take from it: what is done is committed here. */
+static void close_readout(struct pipeline *p)
+{
+    readout_socket_destroy(&p->socket);
+    kafka_readout_destroy(&p->kafka);
 }
 
 bool pipeline_begin(struct pipeline *p, const struct run_begin *run, struct error *err)
@@ -104,7 +116,7 @@ static bool start_threads(struct pipeline *p, struct error *err)
 enum run_result pipeline_start(struct pipeline *p, const struct run_begin *run, struct error *err)
 {
     if (!pipeline_begin(p, run, err)) {
-        readout_socket_destroy(&p->socket);
+        close_readout(p);
         return RUN_RESULT_UNCHANGED;
     }
     p->running = true;
@@ -203,8 +215,8 @@ void pipeline_finish(struct pipeline *p, uint64_t now_ns, uint64_t wall_ns)
 {
     struct run_record last;
     p->running = false;
-    readout_socket_destroy(&p->socket);
     pipeline_take_back(p, now_ns);
+    close_readout(p);
     monitor_time_charge(p->monitor, TIME_draining, now_ns);
     pipeline_check_books(p, now_ns, true);
     atomic_store(&p->monitor->heartbeat_ns, 0); /* nobody is silent who is not there */

@@ -45,7 +45,7 @@ static void reduce(struct worker *w, struct job *job, struct reduced *r, uint64_
     struct pipeline *p = w->p;
     struct fragment *f = &job->fragment;
     if (r == NULL) {
-        pipeline_fragment_fate(p, f->source, FRAGMENT_STOPPED);
+        pipeline_fragment_fate(p, f, FRAGMENT_STOPPED);
         message_close(&job->message);
         return;
     }
@@ -53,7 +53,7 @@ static void reduce(struct worker *w, struct job *job, struct reduced *r, uint64_
     if (fate == FRAGMENT_ASSEMBLED)
         fate = reduce_fragment(w->reducer, f, r);
     if (fate != FRAGMENT_ASSEMBLED) {
-        pipeline_fragment_fate(p, f->source, fate);
+        pipeline_refuse(p, f, &job->message, fate);
         message_close(&job->message);
         return;
     }

@@ -110,8 +110,10 @@ void readout_socket_destroy(struct readout_socket **s)
 {
     if (!*s)
         return;
-    if ((*s)->zmq)
+    if ((*s)->zmq) {
+        door_leave((*s)->zmq);
         (void)zmq_close((*s)->zmq);
+    }
     free(*s);
     *s = NULL;
 }
@@ -149,6 +151,7 @@ enum receive_result readout_socket_receive(struct readout_socket *s, struct mess
     }
     (void)zmq_msg_init(&m->header);
     (void)zmq_msg_init(&m->payload);
+    m->receipt = NULL;
     m->whole = zmq_msg_more(&m->topic) && receive_part(s->zmq, &m->header) >= 0 &&
                zmq_msg_more(&m->header) && receive_part(s->zmq, &m->payload) >= 0 &&
                drain(s->zmq, &m->payload);

@@ -12,6 +12,7 @@
 #define SPARSED_READOUT_SOCKET_H
 
 #include "base/error.h"
+#include "data/receipt.h"
 #include "data/settings.h"
 
 #include <stdbool.h>
@@ -24,7 +25,8 @@ struct readout_socket;
  * message_close: a zmq_msg_t may not be copied. */
 struct message {
     zmq_msg_t topic, header, payload;
-    bool whole; /* exactly three parts; else whatever came of them */
+    bool whole;              /* exactly three parts; else whatever came of them */
+    struct receipt *receipt; /* NULL: its sender forgets */
 };
 
 enum receive_result {

@@ -71,6 +71,18 @@ bool health_ready(const struct monitor *m, uint64_t now_ns, char *text, uint32_t
     if (!health_live(m, now_ns, text, bytes)) {
         return false;
     }
+    if (atomic_load(&m->kafka.refused)) {
+        (void)snprintf(text, bytes,
+                       "left the consumer group: it judges with another model or "
+                       "other rules (readout.kafka.mixed)");
+        return false;
+    }
+    if (atomic_load(&m->kafka.consumes) && atomic_load(&m->kafka.partitions) == 0) {
+        (void)snprintf(text, bytes,
+                       "no partition is this daemon's: no broker, no topic, or more "
+                       "daemons than partitions");
+        return false;
+    }
     char cards[384];
     bool degraded = say_cards(m, cards, sizeof cards);
     (void)snprintf(text, bytes, degraded ? "ready (degraded: %s)" : "ready", cards);

@@ -3,6 +3,7 @@
 #include "data/run_state.h"
 #include "service/metrics_books.h"
 #include "service/metrics_cards.h"
+#include "service/metrics_kafka.h"
 #include "service/metrics_shadow.h"
 
 #include <stdio.h>
@@ -347,6 +348,12 @@ const struct metric metrics_table[] = {
      "Sequences that began again at 0."},
     {"sparsed_source_silent_seconds", METRIC_GAUGE, source_silent,
      "Time since a source's last message."},
+    {"sparsed_kafka_partitions", METRIC_GAUGE, metrics_kafka_partitions,
+     "Partitions of the readout's topic that are this daemon's."},
+    {"sparsed_kafka_lag", METRIC_GAUGE, metrics_kafka_lag,
+     "Messages in them that were not received yet."},
+    {"sparsed_kafka_total", METRIC_COUNTER, metrics_kafka_counts,
+     "What happened between the daemon and the brokers (docs/operations.md)."},
     {"sparsed_windows_total", METRIC_COUNTER, windows, "Windows scored."},
     {"sparsed_windows_truncated_total", METRIC_COUNTER, windows_truncated,
      "Windows with more active pixels than their model takes."},

@@ -71,7 +71,8 @@ static int tear_down(void **state)
 static void create(void)
 {
     struct error err = {0};
-    publisher = publisher_create(&run->settings.output, &run->info, context, &run->monitor, &err);
+    publisher =
+        publisher_create(&run->settings.output, &run->info, context, -1, &run->monitor, &err);
     if (publisher == NULL) {
         fail_msg("%s", err.text);
     }
@@ -237,7 +238,8 @@ static void an_endpoint_that_cannot_be_bound_is_named(void **state)
     (void)state;
     add(&run->settings.output.decisions, "@tcp://192.0.2.1:5556");
     struct error err = {0};
-    publisher = publisher_create(&run->settings.output, &run->info, context, &run->monitor, &err);
+    publisher =
+        publisher_create(&run->settings.output, &run->info, context, -1, &run->monitor, &err);
     assert_null(publisher);
     assert_int_equal(err.code, ERROR_NETWORK);
     assert_non_null(strstr(err.text, "output.decisions = \"@tcp://192.0.2.1:5556\": cannot bind"));

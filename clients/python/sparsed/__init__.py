@@ -10,7 +10,8 @@ explains every field with its unit. An endpoint that begins with ">" connects,
 with "@" binds; without a sign it connects.
 
 Judging and training are parts of their own, which need more than messages do:
-sparsed.windows, sparsed.training, sparsed.export, sparsed.report, sparsed.outcome.
+sparsed.windows, sparsed.training, sparsed.export, sparsed.report, sparsed.outcome;
+sparsed.score scores whole runs on many cores or machines.
 """
 
 import importlib
@@ -24,6 +25,7 @@ _NAMES = {
     "metrics_pb2": ("Label", "MetricFamily", "Metrics", "Sample"),
     "readout_pb2": ("FragmentHeader",),
     "run_pb2": ("RunRecord",),
+    "scoring": ("ScoreError", "Scored", "score"),
     "sender": ("Sender", "fragment", "image", "send_event"),
     "subscriber": ("Subscription", "decisions", "metrics", "runs", "values"),
 }

@@ -1,0 +1,32 @@
+/* kafka: what our two sides of a Kafka broker share (readout/kafka.c takes messages,
+ * output/kafka.c sends decisions): their configuration and the log.
+ */
+#ifndef SPARSED_BASE_KAFKA_H
+#define SPARSED_BASE_KAFKA_H
+
+#include "base/error.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A configuration with the brokers ("host:port,host:port"), our name, and librdkafka's log
+ * led into ours. NULL: `err` names `key` and value. */
+rd_kafka_conf_t *kafka_conf_create(const char *key, const char *brokers, struct error *err);
+
+/* Sets one of librdkafka's own properties. False: `err` names `key`, property and value. */
+bool kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *property, const char *value,
+                    struct error *err);
+
+/* The same for a whole number. */
+bool kafka_conf_set_number(rd_kafka_conf_t *conf, const char *key, const char *property,
+                           uint64_t value, struct error *err);
+
+/* Each of text[0 .. n) is "property=value": what a site needs, such as security.protocol. */
+bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *const *text, uint32_t n,
+                        struct error *err);
+
+/* Makes `queue` write the eventfd `fd` whenever something comes into it that was empty. */
+void kafka_wake_by(rd_kafka_queue_t *queue, int fd);
+
+#endif

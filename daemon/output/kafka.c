@@ -1,0 +1,135 @@
+#include "output/kafka.h"
+
+#include "base/clock.h"
+#include "base/kafka.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char key[] = "output.kafka";
+
+struct kafka_decisions {
+    const struct kafka_output_settings *settings;
+    struct monitor *monitor;
+    rd_kafka_t *producer;
+    rd_kafka_queue_t *queue;
+};
+
+static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+    struct kafka_decisions *k = opaque;
+    (void)rk;
+    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        counter_add(&k->monitor->kafka.acknowledged, 1);
+        receipt_done(m->_private);
+        return;
+    }
+    counter_add(&k->monitor->kafka.undelivered, 1);
+    log_limited(LOG_LEVEL_ERROR, "kafka: %s: a decision was not delivered: %s", k->settings->topic,
+                rd_kafka_err2str(m->err));
+}
+
+static void on_error(rd_kafka_t *rk, int why, const char *text, void *opaque)
+{
+    (void)rk, (void)opaque;
+    log_limited(LOG_LEVEL_WARN, "kafka: %s: %s", rd_kafka_err2name(why), text);
+}
+
+static bool configure(rd_kafka_conf_t *conf, const struct kafka_output_settings *s,
+                      struct error *err)
+{
+    const char *text[SETTINGS_MAX_ENDPOINTS];
+    for (uint32_t i = 0; i < s->properties.count; i++)
+        text[i] = s->properties.text[i];
+    return kafka_conf_set(conf, key, "enable.idempotence", "true", err) &&
+           kafka_conf_set(conf, key, "linger.ms", "1", err) &&
+           kafka_conf_set(conf, key, "message.timeout.ms", "0", err) && /* never given up */
+           kafka_conf_set_number(conf, key, "queue.buffering.max.messages", s->queue, err) &&
+           kafka_conf_set_all(conf, "output.kafka.properties", text, s->properties.count, err);
+}
+
+struct kafka_decisions *kafka_decisions_create(const struct kafka_output_settings *settings,
+                                               int wake_fd, struct monitor *monitor,
+                                               struct error *err)
+{
+    char why[256];
+    struct kafka_decisions *k = calloc(1, sizeof *k);
+    rd_kafka_conf_t *conf = kafka_conf_create("output.kafka.brokers", settings->brokers, err);
+    if (k == NULL)
+        error_set(err, ERROR_SYSTEM, "no memory for the decisions' producer");
+    if (k == NULL || conf == NULL || !configure(conf, settings, err)) {
+        if (conf != NULL)
+            rd_kafka_conf_destroy(conf);
+        free(k);
+        return NULL;
+    }
+    k->settings = settings;
+    k->monitor = monitor;
+    atomic_store(&monitor->kafka.used, true);
+    rd_kafka_conf_set_opaque(conf, k);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    if (k->producer == NULL) {
+        error_set(err, ERROR_NETWORK, "%s: %s", key, why);
+        rd_kafka_conf_destroy(conf);
+        free(k);
+        return NULL;
+    }
+    k->queue = rd_kafka_queue_get_main(k->producer);
+    kafka_wake_by(k->queue, wake_fd);
+    return k;
+}
+
+void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
+{
+    struct kafka_decisions *k = *handle;
+    if (k == NULL)
+        return;
+    if (rd_kafka_flush(k->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        int left = rd_kafka_outq_len(k->producer);
+        counter_add(&k->monitor->kafka.undelivered, (uint64_t)left);
+        log_error("kafka: %s: %d decisions were not delivered: their events come again",
+                  k->settings->topic, left);
+        (void)rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    }
+    rd_kafka_queue_destroy(k->queue);
+    rd_kafka_destroy(k->producer);
+    free(k);
+    *handle = NULL;
+}
+
+bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev, const char *topic,
+                          const void *body, size_t bytes)
+{
+    char id[64];
+    int n = snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32 ".%" PRIu64, ev->id.run, ev->id.subrun,
+                     ev->id.event);
+    rd_kafka_resp_err_t why = rd_kafka_producev(
+        k->producer, RD_KAFKA_V_TOPIC(k->settings->topic), RD_KAFKA_V_KEY(id, (size_t)n),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)body, bytes),
+        RD_KAFKA_V_HEADER("topic", topic, (ssize_t)strlen(topic)),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(ev->receipt), RD_KAFKA_V_END);
+    if (why == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return true;
+    if (why == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return false;
+    counter_add(&k->monitor->kafka.undelivered, 1); /* too large, or the topic is refused */
+    log_limited(LOG_LEVEL_ERROR, "kafka: %s: a decision of %zu bytes was not taken: %s",
+                k->settings->topic, bytes, rd_kafka_err2str(why));
+    return true;
+}
+
+bool kafka_decisions_poll(struct kafka_decisions *k)
+{
+    (void)rd_kafka_poll(k->producer, 0);
+    return kafka_decisions_waiting(k) < k->settings->queue;
+}
+
+uint32_t kafka_decisions_waiting(struct kafka_decisions *k)
+{
+    return (uint32_t)rd_kafka_outq_len(k->producer);
+}

@@ -3,6 +3,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* What a kind of readout cannot do without. */
+static void check_readout(const struct readout_settings *r, struct config_report *report)
+{
+    if (r->kind == READOUT_ZEROMQ && r->endpoints.count == 0)
+        config_report_add(report, 0, "readout.endpoints must be given");
+    if (r->kind == READOUT_KAFKA && r->kafka.brokers[0] == '\0')
+        config_report_add(report, 0,
+                          "readout.kafka.brokers must be given where readout.kind = \"kafka\"");
+}
+
 void config_check_given(const struct settings *s, const struct config_places *places,
                         struct config_report *report)
 {
@@ -27,6 +37,7 @@ void config_check_given(const struct settings *s, const struct config_places *pl
         if (settings_count_const(s, &settings_arrays[a]) < settings_arrays[a].least)
             config_report_add(report, 0, "at least one [[%s]] must be given",
                               settings_arrays[a].key);
+    check_readout(&s->readout, report);
 }
 
 static config_place place_of(const struct config_places *places, const char *key, uint32_t element)
@@ -118,23 +129,10 @@ static void check_security(const struct settings *s, const struct config_places 
                           "security.secret_key and security.clients: give both or none");
 }
 
-/* What a kind of readout cannot do without. */
-static void check_readout(const struct readout_settings *r, const struct config_places *places,
-                          struct config_report *report)
-{
-    if (r->kind == READOUT_ZEROMQ && r->endpoints.count == 0)
-        config_report_add(report, place_of(places, "readout.endpoints", 0),
-                          "readout.endpoints must be given");
-    if (r->kind == READOUT_KAFKA && r->kafka.brokers[0] == '\0')
-        config_report_add(report, place_of(places, "readout.kafka.brokers", 0),
-                          "readout.kafka.brokers must be given where readout.kind = \"kafka\"");
-}
-
 void config_check_sense(const struct settings *s, const struct config_places *places,
                         struct config_report *report)
 {
     check_detector(s, places, report);
-    check_readout(&s->readout, places, report);
     check_security(s, places, report);
     check_hot(&s->imaging.hot, places, report);
     for (uint32_t i = 0; i < s->engine.n_models; i++)

@@ -109,12 +109,13 @@ class Readout(threading.Thread):
 
     def __init__(self, endpoint: str, n: int = 4, rate: float = 200, block: bool = True,
                  payload: bool = False, enter: Callable[[], zmq.Context] | None = None,
-                 mute: set[int] | None = None, event: int = 0, **source: object) -> None:
+                 mute: set[int] | None = None, event: int = 0, wires: int = WIRES,
+                 **source: object) -> None:
         super().__init__(daemon=True)
         self._enter = enter  # the thread calls it first: another network, another context
-        wires = WIRES // n
-        body = packed(wires) if payload else b""
-        self.source = [Source(10 + i, i * wires, wires, endpoint, payload=body, **source)
+        own = wires // n
+        body = packed(own) if payload else b""
+        self.source = [Source(10 + i, i * own, own, endpoint, payload=body, **source)
                        for i in range(n)]
         self.rate, self.block = rate, block
         self.mute = mute or set()        # sources (indices) that do not send

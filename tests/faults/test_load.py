@@ -9,16 +9,17 @@ import signal
 import time
 
 from trial import *  # noqa: F401,F403
-from trial import ACCEPT_ALL, ACCEPT_NONE, LONG, Trial, long
+from trial import ACCEPT_ALL, ACCEPT_NONE, LONG, WIRES, Trial, long
 
 ONE_WORKER = ("imaging.workers=1", "readout.fragment_queue=8")
+LARGE = 16384  # wires: so much work an event that a test in Python can offer ten times of it
 SECONDS = 5 if LONG else 1
 
 
-def capacity(trial: Trial, sources: int) -> float:
+def capacity(trial: Trial, sources: int, wires: int) -> float:
     """Events a second that come out when the source only waits for the daemon."""
-    readout = trial.readout(n=sources, rate=0, payload=True, high_water=4)
-    trial.wait_decided(20)
+    readout = trial.readout(n=sources, rate=0, payload=True, high_water=4, wires=wires)
+    trial.wait_decided(10)
     before, began = trial.numbers(), time.monotonic()
     time.sleep(SECONDS / 2)
     after = trial.numbers()
@@ -37,13 +38,18 @@ def test_overload(trial: Trial, overload: str, sources: int, factor: int):
     for is dropped on arrival and counted; the rest is decided."""
     if (factor, overload) != (10, "drop-newest") and not LONG:
         pytest.skip("one of the long ones")
+    wires = WIRES if overload == "block" else LARGE  # a sender that waits need not be fast
     trial.start(ACCEPT_NONE, f"readout.overload={overload}", *ONE_WORKER,
-                "readout.event_slots=256", timeout="100 ms")
-    limit = capacity(trial, sources)
+                "readout.event_slots=256", timeout="100 ms", wires=wires)
+    limit = capacity(trial, sources, wires)
     first = trial.settle()
-    readout = trial.readout(n=sources, rate=factor * limit, payload=True, high_water=100000,
-                            event=1_000_000)
+    readout = trial.readout(n=sources, rate=factor * limit, payload=True,
+                            high_water=100 if overload == "block" else 100000,
+                            event=1_000_000, wires=wires)
     time.sleep(SECONDS)
+    # with block the sender has to wait, and offers what it wants to
+    offered = factor if overload == "block" else (readout.event - 1_000_000) / SECONDS / limit
+    assert offered > 1.5, "the sender is too slow for this test"
     readout.do(lambda: setattr(readout, "rate", limit / 4))
     slower_at = time.monotonic()
     trial.wait_decided(10, 60)
@@ -68,7 +74,8 @@ def test_overload(trial: Trial, overload: str, sources: int, factor: int):
         assert n("source_missing_events_total", cause="overload") >= 0.9 * short
         lost = f"{dropped:.0f} of {2 * sent} fragments: `no_worker`; {short:.0f} events judged " \
                f"without them, {sent - came:.0f} never seen"
-    trial.row(f"overload by {factor}, `{overload}`, {SECONDS} s at {limit:.0f} events/s capacity",
+    trial.row(f"{offered:.1f} times as much as it can reduce ({limit:.0f} events/s) for "
+              f"{SECONDS} s, `{overload}`",
               lost, back)
 
 

@@ -67,12 +67,12 @@ class Trial:
         self.readouts: list[Readout] = []
 
     def start(self, *settings: str, timeout: str = "200 ms", again: bool = False,
-              environment: dict[str, str] | None = None) -> Daemon:
+              wires: int = WIRES, environment: dict[str, str] | None = None) -> Daemon:
         """Starts sparsed; `again`: with the ports of the one before."""
         def run(*command: object, **more: object) -> subprocess.Popen:
             return self._run(*command, env={**os.environ, **(environment or {})}, **more)
         self.daemon = Daemon(run, self._free_port, self._folder, self.model, "neutrino",
-                             timeout=timeout, detector={"ticks": TICKS, "wires": WIRES},
+                             timeout=timeout, detector={"ticks": TICKS, "wires": wires},
                              overrides=settings, replaces=self.daemon if again else None)
         return self.daemon
 

@@ -61,7 +61,7 @@ function drawRates(svg, rows, times, longest) {
   const end = times.length ? times[times.length - 1] : Date.now();
   const unit = longest > 3600e3 ? 3600e3 : 60e3, word = longest > 3600e3 ? " h" : " min";
   const covered = times.length ? end - times[0] : 0;
-  const span = [2, 4, 8, 12, 24].map(n => n * unit).find(n => n >= covered) || longest;
+  const span = [2, 4, 8, 12, 24].map(n => n * unit).find(n => n >= covered && n <= longest) || longest;
   const x = t => left + (W - left - right) * (1 - (end - t) / span);
   rows.forEach((r, i) => {
     const top = i * row + 6, bottom = (i + 1) * row - 6;

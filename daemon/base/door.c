@@ -7,10 +7,12 @@
 #include "base/door.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <zmq.h>
 
-enum { GREETING_MS = 5000, CURVE_FRAME_BYTES = 64 };
+enum { GREETING_MS = 5000, LEAVE_MS = 2000, CURVE_FRAME_BYTES = 64 };
 
 const char *door_name(enum door door)
 {
@@ -74,7 +76,8 @@ const char *door_watch_address(enum door door)
 
 int door_watch_events(void)
 {
-    return ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+    return ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+           ZMQ_EVENT_MONITOR_STOPPED;
 }
 
 bool door_is_locked(const struct doors *doors, enum door door)
@@ -115,11 +118,30 @@ static bool keep_apart(void *socket, enum door door)
     return zmq_setsockopt(socket, ZMQ_AFFINITY, &threads, sizeof threads) == 0;
 }
 
+/* The last socket of this door may not have let go of the address yet: libzmq closes in a
+ * thread of its own. */
+static bool open_monitor(void *socket, enum door door)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    int tries = LEAVE_MS;
+    while (zmq_socket_monitor(socket, door_watch_address(door), door_watch_events()) != 0) {
+        if (zmq_errno() != EADDRINUSE || tries-- == 0)
+            return false;
+        (void)nanosleep(&moment, NULL);
+    }
+    return true;
+}
+
 static bool let_guard_watch(void *socket, enum door door)
 {
     const char *name = door_name(door);
     return zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, name, strlen(name)) == 0 &&
-           zmq_socket_monitor(socket, door_watch_address(door), door_watch_events()) == 0;
+           open_monitor(socket, door);
+}
+
+void door_leave(void *socket)
+{
+    (void)zmq_socket_monitor(socket, NULL, 0);
 }
 
 bool door_fit(void *socket, const struct doors *doors, enum door door, uint64_t largest_bytes,

@@ -80,6 +80,10 @@ bool door_is_local(const char *endpoint);
 bool door_fit(void *socket, const struct doors *doors, enum door door, uint64_t largest_bytes,
               struct error *err);
 
+/* Before the socket is closed: the guard looks away, so that another socket can be fitted to
+ * the same door. */
+void door_leave(void *socket);
+
 /* Where the guard hears of greetings that failed at a door: an inproc address. */
 const char *door_watch_address(enum door door);
 

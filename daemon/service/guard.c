@@ -134,6 +134,16 @@ static enum door_refusal cause_of(uint16_t event, uint32_t value)
     }
 }
 
+/* The door's socket is gone, and inproc does not connect again by itself: libzmq would wait
+ * for ever to tell of the next one's first refusal. */
+static void look_again(struct guard *g, enum door door)
+{
+    (void)zmq_close(g->watch[door]);
+    g->watch[door] = zmq_socket(g->context, ZMQ_PAIR);
+    if (g->watch[door] != NULL)
+        (void)zmq_connect(g->watch[door], door_watch_address(door));
+}
+
 /* One event: a part of 16 + 32 bits, a part with the address of our end. */
 static void hear(struct guard *g, enum door door, const struct request *r)
 {
@@ -143,6 +153,10 @@ static void hear(struct guard *g, enum door door, const struct request *r)
         return;
     memcpy(&event, r->part[0], sizeof event);
     memcpy(&value, r->part[0] + sizeof event, sizeof value);
+    if (event == ZMQ_EVENT_MONITOR_STOPPED) {
+        look_again(g, door);
+        return;
+    }
     enum door_refusal cause = cause_of(event, value);
     counter_add(&g->monitor->door_refused[door][cause], 1);
     log_limited(LOG_LEVEL_WARN, "%s (%s): refused: %s", door_name(door), r->part[1],
@@ -155,16 +169,16 @@ static void *run(void *self)
     struct request r;
     zmq_pollitem_t items[DOOR_COUNT + 1];
     (void)pthread_setname_np(pthread_self(), "guard");
-    for (int d = 0; d < DOOR_COUNT; d++)
-        items[d] = (zmq_pollitem_t){.socket = g->watch[d], .events = ZMQ_POLLIN};
     items[DOOR_COUNT] = (zmq_pollitem_t){.socket = g->zap, .events = ZMQ_POLLIN};
-    while (zmq_poll(items, DOOR_COUNT + 1, -1) >= 0 || errno == EINTR) {
-        for (int d = 0; d < DOOR_COUNT; d++)
-            while ((items[d].revents & ZMQ_POLLIN) != 0 && receive(g->watch[d], &r))
+    do {
+        for (int d = 0; d < DOOR_COUNT; d++) {
+            while (receive(g->watch[d], &r))
                 hear(g, (enum door)d, &r);
+            items[d] = (zmq_pollitem_t){.socket = g->watch[d], .fd = -1, .events = ZMQ_POLLIN};
+        }
         while (receive(g->zap, &r))
             judge(g, &r);
-    }
+    } while (zmq_poll(items, DOOR_COUNT + 1, -1) >= 0 || errno == EINTR);
     return NULL;
 }
 

@@ -161,7 +161,7 @@ def test_a_run_from_configure_to_stop(crew):
     assert (begin.run_number, begin.comment) == (1207, "first beam")
     assert "digit-l-16b.model.h5" in begin.configuration
     c.send(0, 40)
-    assert c.decided(40) == list(range(40))
+    assert sorted(c.decided(40)) == list(range(40))
 
     c.good("pause")
     c.until(lambda: c.status()["times"]["paused"] > 0)
@@ -169,7 +169,7 @@ def test_a_run_from_configure_to_stop(crew):
     status = c.status()
     assert status["state"] == "paused" and status["events"]["in"] == 40
     c.good("resume", "1207")
-    assert c.decided(10) == list(range(40, 50))
+    assert sorted(c.decided(10)) == list(range(40, 50))
 
     said = c.good("stop")
     assert "in 50 = " in said
@@ -229,22 +229,26 @@ def test_the_same_events_again_in_the_next_runs(crew):
 def test_a_stop_under_load_finishes_what_came(crew):
     """The source does not know of the stop and sends on. What was taken in is decided, each
     one once; what was not is in no count; the next run begins."""
-    from sparsed import RunRecord
+    from sparsed import RunRecord, image
     c = crew()
     c.good("configure")
     time.sleep(0.5)
-    going = threading.Event()
+    ended = threading.Event()
+    socket = zmq.Context.instance().socket(zmq.PUSH)
+    socket.linger, socket.sndtimeo = 0, 100
+    socket.connect(f"ipc://{c.folder}/readout")
+    pixels = np.random.default_rng(1).integers(0, 2, (48, 48, 1)).astype("<i4")
 
     def send():
-        rng = np.random.default_rng(1)
         event = 0
-        while not going.is_set():
-            image = rng.integers(0, 2, (48, 48, 1)).astype("<i4")
+        while not ended.is_set():
+            parts = image(pixels, run=1, subrun=0, event=event, source_id=9, sequence=event,
+                          event_time_ns=1)
             try:
-                c.sender.send_image(image, run=1, subrun=0, event=event, event_time_ns=1)
+                socket.send_multipart(parts)
                 event += 1
             except zmq.Again:
-                time.sleep(0.001)
+                pass  # nobody reads between runs
 
     source = threading.Thread(target=send)
     source.start()
@@ -264,8 +268,9 @@ def test_a_stop_under_load_finishes_what_came(crew):
             numbers = c.decided(events["in"])
             assert len(set(numbers)) == len(numbers)
     finally:
-        going.set()
+        ended.set()
         source.join()
+        socket.close()
     assert f"3 runs: in {sum(ins):,} = " in c.end()
 
 

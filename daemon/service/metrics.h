@@ -18,8 +18,8 @@
 struct metrics_source {
     const struct monitor *monitor;
     struct run_info_board *board; /* what is in force; it may change */
-    struct watch *watch;     /* who knows the health; NULL: nobody, and it is left out */
-    struct gallery *gallery; /* NULL: there are no pictures */
+    struct watch *watch;          /* who knows the health; NULL: nobody, and it is left out */
+    struct gallery *gallery;      /* NULL: there are no pictures */
 };
 
 /* Text of the page (Prometheus exposition format 0.0.4); the caller frees it. NULL:

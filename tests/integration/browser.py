@@ -129,8 +129,8 @@ class Browser:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise AssertionError(f"{what}; the page says:\n{self.value('document.body.innerText')}"
-                                     f"\n{self.errors}")
+                says = self.value("document.body.innerText")
+                raise AssertionError(f"{what}; the page says:\n{says}\n{self.errors}")
             time.sleep(0.1)
 
     def picture(self, path: pathlib.Path) -> None:

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.skipif(browser.PROGRAM is None and not os.environ.get("
 @pytest.fixture
 def start(run, free_port, tmp_path):
     def call(name="page test", **more):
-        more.setdefault("detector", f"[detector]\nname = {json.dumps(name)}\nticks = 6400\n{PLANES}")
+        detector = f"[detector]\nname = {json.dumps(name)}\nticks = 6400\n{PLANES}"
+        more.setdefault("detector", detector)
         metrics = free_port()
         overrides = [f"service.metrics=['@tcp://127.0.0.1:{metrics}']", *more.pop("overrides", ())]
         daemon = Daemon(run, free_port, tmp_path, MODEL, "neutrino", overrides=overrides, **more)

@@ -12,7 +12,7 @@ from check_install import check_all
 build, cpack, version = sys.argv[1:]
 WANTED = [f"./usr/bin/{name}" for name in
           ("sparsed", "sparse-replay", "sparse-top", "sparse-decisions", "sparse-verify",
-           "sparse-score", "sparse-device", "sparse-xclbin", "sparse-hls", "sparse-keys")]
+           "sparse-score", "sparse-device", "sparse-xclbin", "sparse-hls", "sparse-keys", "sparsectl")]
 WITH_XRT = ["./usr/bin/sparsed-xrt"]  # where the build found XRT
 WANTED += ["./usr/lib/systemd/system/sparsed.service", "./usr/lib/python3/dist-packages/sparsed/__init__.py",
            "./usr/lib/python3/dist-packages/sparsed/decision_pb2.py", "./usr/share/doc/sparsed/operations.md",

@@ -124,6 +124,7 @@ def check_pages(root: pathlib.Path) -> None:
                           (("sparse-replay", "--pattern", "=", "pus"), ["push"]),
                           (("sparse-replay", "--pattern", "="), ["push", "pub"]),
                           (("sparse-keys", "--role", "s"), ["subscriber"]),
+                          (("sparsectl", "st"), ["status", "start", "stop"]),
                           (("sparsed", "--set", "security.s"), ["security.secret_key="]),
                           (("sparsed", "--config", "/etc/host"), ["/etc/hosts", "/etc/hostname"]),
                           (("sparse-top", "--rate-of-nothing"), [])):

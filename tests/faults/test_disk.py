@@ -177,12 +177,11 @@ def test_killed_again_and_again(trial: Trial, tmp_path: Path, kills: int):
               f"flushed events all in files; {readout.event} sent", slowest)
 
 
+@long
 @pytest.mark.parametrize("cut", [0.3, 0.9])
 def test_a_file_damaged_by_a_kill_stops_nobody(trial: Trial, run, tmp_path: Path, cut: float):
     """The machine lost power: a file ends in the middle. sparse-replay names it and ends; the
     next run begins a new file beside it."""
-    if cut < 0.5 and not LONG:
-        pytest.skip("one of the long ones")
     folder = tmp_path / "records"
     folder.mkdir()
     settings = (ACCEPT_ALL, f"output.record.directory={folder}", *RECORD)

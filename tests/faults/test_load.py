@@ -9,11 +9,11 @@ import signal
 import time
 
 from trial import *  # noqa: F401,F403
-from trial import ACCEPT_ALL, ACCEPT_NONE, LONG, WIRES, Trial, long
+from trial import ACCEPT_ALL, ACCEPT_NONE, WIRES, Trial, long
 
 ONE_WORKER = ("imaging.workers=1", "readout.fragment_queue=8")
 LARGE = 16384  # wires: so much work an event that a test in Python can offer ten times of it
-SECONDS = 5 if LONG else 1
+SECONDS = 5
 
 
 def capacity(trial: Trial, sources: int, wires: int) -> float:
@@ -30,14 +30,13 @@ def capacity(trial: Trial, sources: int, wires: int) -> float:
     return rate
 
 
+@long
 @pytest.mark.parametrize("factor", [2, 10])
 @pytest.mark.parametrize("overload, sources", [("block", 1), ("drop-newest", 2)])
 def test_overload(trial: Trial, overload: str, sources: int, factor: int):
     """Offered several times what it can reduce. With block PUSH waits: nothing is lost, the
     readout's dead time says how much was asked too much. With drop-newest what nobody has time
     for is dropped on arrival and counted; the rest is decided."""
-    if (factor, overload) != (10, "drop-newest") and not LONG:
-        pytest.skip("one of the long ones")
     wires = WIRES if overload == "block" else LARGE  # a sender that waits need not be fast
     trial.start(ACCEPT_NONE, f"readout.overload={overload}", *ONE_WORKER,
                 "readout.event_slots=256", timeout="100 ms", wires=wires)

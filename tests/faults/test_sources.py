@@ -3,13 +3,13 @@ of each event what it lacked and whose it was, and needs no hand when the source
 from __future__ import annotations
 
 from trial import *  # noqa: F401,F403
-from trial import ACCEPT_NONE, Trial
+from trial import ACCEPT_NONE, PATIENT, Trial
 
 
 def test_a_source_dies_and_is_started_again(trial: Trial):
     """Source 12 is killed in mid-run and comes back with sequence 0. The others go on: their
     events are judged at the time-out, and each names source 12."""
-    trial.start(ACCEPT_NONE, "readout.event_slots=64")
+    trial.start(ACCEPT_NONE, *PATIENT)
     readout = trial.readout(rate=100)
     trial.wait_decided(50)
     readout.do(lambda: (readout.mute.add(2), readout.source[2].close()))
@@ -31,8 +31,8 @@ def test_a_source_dies_and_is_started_again(trial: Trial):
 def test_a_source_changes_its_endpoint(trial: Trial, tmp_path):
     """It moves to another host: its sequence goes on through another socket. That is no gap,
     and no event lacks anything."""
-    trial.start(ACCEPT_NONE, f"readout.endpoints=['@tcp://127.0.0.1:{trial._free_port()}',"
-                             f"'@ipc://{tmp_path}/second']")
+    trial.start(ACCEPT_NONE, *PATIENT, f"readout.endpoints=['@tcp://127.0.0.1:{trial._free_port()}'"
+                f",'@ipc://{tmp_path}/second']")
     port = trial.daemon.logged().split("@tcp://")[1].split()[0]
     readout = trial.readout(f"tcp://{port}", rate=100)
     trial.wait_decided(30)
@@ -70,7 +70,7 @@ def test_the_daemon_connects_again_to_a_source_that_comes_back(trial: Trial, fre
 def test_a_source_repeats_itself(trial: Trial):
     """A retry loop gone wrong: every message of source 11 comes twice. Each copy is refused by
     name, and no event is scored twice or late."""
-    trial.start(ACCEPT_NONE)
+    trial.start(ACCEPT_NONE, *PATIENT)
     readout = trial.readout(rate=100)
 
     def twice(event: int) -> None:
@@ -95,7 +95,7 @@ def test_a_source_repeats_itself(trial: Trial):
 def test_a_source_skips(trial: Trial):
     """One message in five of source 13 never leaves it: the gaps are its own, and so are the
     events that lack its wires, put down to the network."""
-    trial.start(ACCEPT_NONE)
+    trial.start(ACCEPT_NONE, *PATIENT)
     readout = trial.readout(rate=100)
     skipped = []
 
@@ -153,7 +153,7 @@ def test_a_source_runs_ahead(trial: Trial, overload: str):
 
 def test_a_source_sends_rubbish(trial: Trial):
     """Its payloads do not decompress: each has its fate, the event says why it lacks wires."""
-    trial.start(ACCEPT_NONE)
+    trial.start(ACCEPT_NONE, *PATIENT)
     readout = trial.readout(rate=100)
     trial.wait_decided(20)
 

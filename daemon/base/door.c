@@ -8,11 +8,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <zmq.h>
 
-enum { GREETING_MS = 5000, LEAVE_MS = 2000, CURVE_FRAME_BYTES = 64 };
+enum { GREETING_MS = 5000, CURVE_FRAME_BYTES = 64 };
 
 const char *door_name(enum door door)
 {
@@ -64,22 +65,6 @@ const char *door_refusal_help(enum door_refusal cause)
     return help[cause];
 }
 
-const char *door_watch_address(enum door door)
-{
-    static const char *const address[] = {
-#define X(name, role) "inproc://sparsed.door." #name,
-        DOORS(X)
-#undef X
-    };
-    return address[door];
-}
-
-int door_watch_events(void)
-{
-    return ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-           ZMQ_EVENT_MONITOR_STOPPED;
-}
-
 bool door_is_locked(const struct doors *doors, enum door door)
 {
     return doors != NULL && doors->secret[0] != '\0' && (doors->plain & (1U << door)) == 0;
@@ -118,42 +103,63 @@ static bool keep_apart(void *socket, enum door door)
     return zmq_setsockopt(socket, ZMQ_AFFINITY, &threads, sizeof threads) == 0;
 }
 
-/* The last socket of this door may not have let go of the address yet: libzmq closes in a
- * thread of its own. */
-static bool open_monitor(void *socket, enum door door)
+/* A place for another end; NULL: none. Under the lock. */
+static void **free_place(struct door_watches *w, enum door door)
 {
-    const struct timespec moment = {.tv_nsec = 1000000};
-    int tries = LEAVE_MS;
-    while (zmq_socket_monitor(socket, door_watch_address(door), door_watch_events()) != 0) {
-        if (zmq_errno() != EADDRINUSE || tries-- == 0)
-            return false;
-        (void)nanosleep(&moment, NULL);
+    for (int i = 0; i < DOOR_WATCHES; i++) {
+        if (w->watch[i].end == NULL) {
+            w->watch[i].door = door;
+            return &w->watch[i].end;
+        }
     }
-    return true;
+    errno = EMFILE;
+    return NULL;
 }
 
-static bool let_guard_watch(void *socket, enum door door)
+/* The end connects before the socket can tell anything, and goes over to the guard. */
+static bool add_watch(struct door_watches *w, void *socket, enum door door)
+{
+    int events = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                 ZMQ_EVENT_MONITOR_STOPPED;
+    char address[64];
+    void **place = free_place(w, door);
+    if (place == NULL)
+        return false;
+    (void)snprintf(address, sizeof address, "inproc://door-%" PRIu64, w->made++);
+    void *end = zmq_socket(w->zmq_context, ZMQ_PAIR);
+    if (end != NULL && zmq_connect(end, address) == 0 &&
+        zmq_socket_monitor(socket, address, events) == 0) {
+        *place = end;
+        return true;
+    }
+    if (end != NULL)
+        (void)zmq_close(end);
+    return false;
+}
+
+static bool let_guard_watch(struct door_watches *w, void *socket, enum door door)
 {
     const char *name = door_name(door);
-    return zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, name, strlen(name)) == 0 &&
-           open_monitor(socket, door);
-}
-
-void door_leave(void *socket)
-{
-    (void)zmq_socket_monitor(socket, NULL, 0);
+    if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, name, strlen(name)) != 0)
+        return false;
+    (void)pthread_mutex_lock(&w->lock);
+    bool good = add_watch(w, socket, door);
+    (void)pthread_mutex_unlock(&w->lock);
+    wake_force(&w->wake);
+    return good;
 }
 
 bool door_fit(void *socket, const struct doors *doors, enum door door, uint64_t largest_bytes,
               struct error *err)
 {
     bool locked = door_is_locked(doors, door);
-    assert(!locked || doors->watched); /* without a guard libzmq lets every key in */
-    bool good = limit_messages(socket, locked, largest_bytes) &&
-                set_int(socket, ZMQ_HANDSHAKE_IVL, GREETING_MS) &&
-                (!locked || curve_serve(socket, doors->secret)) &&
-                (doors == NULL || !doors->apart || keep_apart(socket, door)) &&
-                (doors == NULL || !doors->watched || let_guard_watch(socket, door));
+    assert(!locked || doors->watches != NULL); /* without a guard libzmq lets every key in */
+    bool good =
+        limit_messages(socket, locked, largest_bytes) &&
+        set_int(socket, ZMQ_HANDSHAKE_IVL, GREETING_MS) &&
+        (!locked || curve_serve(socket, doors->secret)) &&
+        (doors == NULL || !doors->apart || keep_apart(socket, door)) &&
+        (doors == NULL || doors->watches == NULL || let_guard_watch(doors->watches, socket, door));
     return good || error_set(err, ERROR_NETWORK, "%s: cannot set the socket up: %s",
                              door_name(door), zmq_strerror(errno));
 }

@@ -16,7 +16,9 @@
 
 #include "base/curve.h"
 #include "base/error.h"
+#include "base/wake.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,12 +54,27 @@ enum door_role { DOOR_ROLES(X) DOOR_ROLE_COUNT };
 enum door_refusal { DOOR_REFUSALS(X) DOOR_REFUSAL_COUNT };
 #undef X
 
+/* The ends at which a guard hears of greetings that failed, one for each socket. Each is
+ * there before its socket can have anything to tell, because libzmq waits for who hears
+ * it, and stays until the socket is gone: a door may be given up and opened again. */
+enum { DOOR_WATCHES = 32 };
+struct door_watches {
+    void *zmq_context;
+    pthread_mutex_t lock;
+    struct wake wake; /* of the guard, when there is another */
+    uint64_t made;
+    struct {
+        void *end; /* NULL: free */
+        enum door door;
+    } watch[DOOR_WATCHES];
+};
+
 /* How the doors of one process are kept; all zero, or NULL where it is asked for:
  * plain, and nobody watches. */
 struct doors {
     char secret[CURVE_TEXT_BYTES]; /* the server's key; empty: all doors are plain */
     uint32_t plain;                /* a bit a door: plain all the same */
-    bool watched;                  /* a guard reads door_watch_address and counts */
+    struct door_watches *watches;  /* a guard reads there and counts; NULL: nobody */
     bool apart;                    /* two I/O threads: the readout's is its own */
 };
 
@@ -79,15 +96,5 @@ bool door_is_local(const char *endpoint);
  * False: `err` (NETWORK) names the door. */
 bool door_fit(void *socket, const struct doors *doors, enum door door, uint64_t largest_bytes,
               struct error *err);
-
-/* Before the socket is closed: the guard looks away, so that another socket can be fitted to
- * the same door. */
-void door_leave(void *socket);
-
-/* Where the guard hears of greetings that failed at a door: an inproc address. */
-const char *door_watch_address(enum door door);
-
-/* Events of a socket's monitor that are heard there. */
-int door_watch_events(void);
 
 #endif

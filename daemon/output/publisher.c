@@ -242,7 +242,6 @@ static void close_socket(void *socket, int linger_ms)
 {
     if (socket != NULL) {
         (void)zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
-        door_leave(socket);
         (void)zmq_close(socket);
     }
 }

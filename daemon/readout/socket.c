@@ -111,7 +111,6 @@ void readout_socket_destroy(struct readout_socket **s)
     if (!*s)
         return;
     if ((*s)->zmq) {
-        door_leave((*s)->zmq);
         (void)zmq_close((*s)->zmq);
     }
     free(*s);

@@ -20,7 +20,8 @@ struct guard {
     struct clients *clients; /* NULL: no keys */
     void *context;
     void *zap;
-    void *watch[DOOR_COUNT]; /* the monitors' other ends */
+    struct door_watches watches;
+    bool has_watches;
     pthread_t thread;
     bool has_thread;
 };
@@ -134,51 +135,62 @@ static enum door_refusal cause_of(uint16_t event, uint32_t value)
     }
 }
 
-/* The door's socket is gone, and inproc does not connect again by itself: libzmq would wait
- * for ever to tell of the next one's first refusal. */
-static void look_again(struct guard *g, enum door door)
-{
-    (void)zmq_close(g->watch[door]);
-    g->watch[door] = zmq_socket(g->context, ZMQ_PAIR);
-    if (g->watch[door] != NULL)
-        (void)zmq_connect(g->watch[door], door_watch_address(door));
-}
-
-/* One event: a part of 16 + 32 bits, a part with the address of our end. */
-static void hear(struct guard *g, enum door door, const struct request *r)
+/* One event: a part of 16 + 32 bits, a part with the address of our end. False: the socket is gone,
+ * nothing more will be heard. */
+static bool hear(struct guard *g, enum door door, const struct request *r)
 {
     uint16_t event;
     uint32_t value;
     if (r->parts != 2 || r->bytes[0] != sizeof event + sizeof value)
-        return;
+        return true;
     memcpy(&event, r->part[0], sizeof event);
     memcpy(&value, r->part[0] + sizeof event, sizeof value);
-    if (event == ZMQ_EVENT_MONITOR_STOPPED) {
-        look_again(g, door);
-        return;
-    }
+    if (event == ZMQ_EVENT_MONITOR_STOPPED)
+        return false;
     enum door_refusal cause = cause_of(event, value);
     counter_add(&g->monitor->door_refused[door][cause], 1);
     log_limited(LOG_LEVEL_WARN, "%s (%s): refused: %s", door_name(door), r->part[1],
                 door_refusal_help(cause));
+    return true;
+}
+
+/* Hears all that are there and lists them for the next sleep. */
+static int listen_at_doors(struct guard *g, zmq_pollitem_t *items)
+{
+    struct door_watches *w = &g->watches;
+    struct request r;
+    int n = 0;
+    (void)pthread_mutex_lock(&w->lock);
+    for (int i = 0; i < DOOR_WATCHES; i++) {
+        bool there = w->watch[i].end != NULL;
+        while (there && receive(w->watch[i].end, &r))
+            there = hear(g, w->watch[i].door, &r);
+        if (there) {
+            items[n++] = (zmq_pollitem_t){.socket = w->watch[i].end, .events = ZMQ_POLLIN};
+        } else if (w->watch[i].end != NULL) {
+            (void)zmq_close(w->watch[i].end);
+            w->watch[i].end = NULL;
+        }
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    return n;
 }
 
 static void *run(void *self)
 {
     struct guard *g = self;
     struct request r;
-    zmq_pollitem_t items[DOOR_COUNT + 1];
+    zmq_pollitem_t items[DOOR_WATCHES + 2];
+    int n;
     (void)pthread_setname_np(pthread_self(), "guard");
-    items[DOOR_COUNT] = (zmq_pollitem_t){.socket = g->zap, .events = ZMQ_POLLIN};
     do {
-        for (int d = 0; d < DOOR_COUNT; d++) {
-            while (receive(g->watch[d], &r))
-                hear(g, (enum door)d, &r);
-            items[d] = (zmq_pollitem_t){.socket = g->watch[d], .fd = -1, .events = ZMQ_POLLIN};
-        }
+        wake_clear(&g->watches.wake);
+        n = listen_at_doors(g, items);
+        items[n++] = (zmq_pollitem_t){.socket = g->zap, .events = ZMQ_POLLIN};
+        items[n++] = (zmq_pollitem_t){.fd = g->watches.wake.fd, .events = ZMQ_POLLIN};
         while (receive(g->zap, &r))
             judge(g, &r);
-    } while (zmq_poll(items, DOOR_COUNT + 1, -1) >= 0 || errno == EINTR);
+    } while (zmq_poll(items, n, -1) >= 0 || errno == EINTR);
     return NULL;
 }
 
@@ -186,16 +198,13 @@ static void *run(void *self)
 
 static bool open_sockets(struct guard *g, struct error *err)
 {
-    bool good = true;
-    for (int d = 0; good && d < DOOR_COUNT; d++) {
-        g->watch[d] = zmq_socket(g->context, ZMQ_PAIR);
-        good =
-            g->watch[d] != NULL && zmq_connect(g->watch[d], door_watch_address((enum door)d)) == 0;
-    }
-    if (good) {
-        g->zap = zmq_socket(g->context, ZMQ_REP);
-        good = g->zap != NULL && zmq_bind(g->zap, "inproc://zeromq.zap.01") == 0;
-    }
+    g->has_watches = wake_init(&g->watches.wake);
+    if (!g->has_watches)
+        return error_set(err, ERROR_SYSTEM, "no descriptor left for the guard");
+    g->watches.zmq_context = g->context;
+    (void)pthread_mutex_init(&g->watches.lock, NULL);
+    g->zap = zmq_socket(g->context, ZMQ_REP);
+    bool good = g->zap != NULL && zmq_bind(g->zap, "inproc://zeromq.zap.01") == 0;
     return good || error_set(err, ERROR_SYSTEM, "security: cannot make the guard's sockets: %s",
                              zmq_strerror(errno));
 }
@@ -233,7 +242,7 @@ static bool read_keys(struct guard *g, const struct security_settings *s, struct
 
 static bool start(struct guard *g, const struct settings *s, struct error *err)
 {
-    g->doors = (struct doors){.plain = s->security.plain, .watched = true};
+    g->doors = (struct doors){.plain = s->security.plain, .watches = &g->watches};
     g->doors.apart = zmq_ctx_set(g->context, ZMQ_IO_THREADS, IO_THREADS) == 0;
     if (!read_keys(g, &s->security, err) || !open_sockets(g, err))
         return false;
@@ -280,9 +289,13 @@ void guard_stop(struct guard **guard)
     (void)zmq_ctx_shutdown(g->context);
     if (g->has_thread)
         (void)pthread_join(g->thread, NULL);
-    for (int d = 0; d < DOOR_COUNT; d++)
-        if (g->watch[d] != NULL)
-            (void)zmq_close(g->watch[d]);
+    for (int i = 0; i < DOOR_WATCHES; i++)
+        if (g->watches.watch[i].end != NULL)
+            (void)zmq_close(g->watches.watch[i].end);
+    if (g->has_watches) {
+        wake_fini(&g->watches.wake);
+        (void)pthread_mutex_destroy(&g->watches.lock);
+    }
     if (g->zap != NULL)
         (void)zmq_close(g->zap);
     clients_destroy(&g->clients);

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import threading
 import time
 
@@ -149,7 +150,6 @@ def test_a_run_from_configure_to_stop(crew):
     the same account in the stream, in the file and on the operator's screen."""
     import h5py
 
-    import sparsed
     from sparsed import RunRecord
     c = crew()
     assert c.status()["state"] == "initial"
@@ -192,13 +192,13 @@ def test_a_run_from_configure_to_stop(crew):
         assert last["events_in"] == 50 and last["output_recorded"] == accepted
         assert last["complete"] == 1 and last["length_ns"] > 0
         assert len(f["decision_table/event_id"]) == accepted
-    assert "state" not in c.end()
-    assert sparsed.RunRecord is RunRecord
+    c.end()
 
 
 def test_the_same_events_again_in_the_next_runs(crew):
     """A second run of the same readout run was once all late: the first one's events were
-    remembered. Twenty runs, and neither descriptors nor threads nor memory grow."""
+    remembered. And a greeting that makes no sense, in any run but the first, once stopped
+    libzmq's thread for good. Twenty runs, and neither descriptors nor threads grow."""
     c = crew()
     c.good("configure")
     pid = c.daemon.pid
@@ -212,6 +212,9 @@ def test_the_same_events_again_in_the_next_runs(crew):
     between, open_then = threads(), 0
     for n in range(1, 21):
         c.good("start", str(n))
+        with socket.socket(socket.AF_UNIX) as stranger:
+            stranger.connect(str(c.folder / "readout"))
+            stranger.send(b"GET / HTTP/1.0\r\n\r\n" * 8)
         c.send(0, 10)
         c.until(lambda: c.status()["events"]["in"] == 10)
         c.good("stop", str(n))
@@ -234,9 +237,9 @@ def test_a_stop_under_load_finishes_what_came(crew):
     c.good("configure")
     time.sleep(0.5)
     ended = threading.Event()
-    socket = zmq.Context.instance().socket(zmq.PUSH)
-    socket.linger, socket.sndtimeo = 0, 100
-    socket.connect(f"ipc://{c.folder}/readout")
+    push = zmq.Context.instance().socket(zmq.PUSH)
+    push.linger, push.sndtimeo = 0, 100
+    push.connect(f"ipc://{c.folder}/readout")
     pixels = np.random.default_rng(1).integers(0, 2, (48, 48, 1)).astype("<i4")
 
     def send():
@@ -245,7 +248,7 @@ def test_a_stop_under_load_finishes_what_came(crew):
             parts = image(pixels, run=1, subrun=0, event=event, source_id=9, sequence=event,
                           event_time_ns=1)
             try:
-                socket.send_multipart(parts)
+                push.send_multipart(parts)
                 event += 1
             except zmq.Again:
                 pass  # nobody reads between runs
@@ -270,7 +273,7 @@ def test_a_stop_under_load_finishes_what_came(crew):
     finally:
         ended.set()
         source.join()
-        socket.close()
+        push.close()
     assert f"3 runs: in {sum(ins):,} = " in c.end()
 
 
@@ -282,9 +285,9 @@ def test_what_was_not_finished_is_named(crew):
     time.sleep(0.5)
     c.good("start", "5")
     c.record(RunRecord.BEGIN)
-    socket = zmq.Context.instance().socket(zmq.PUSH)
-    socket.connect(f"ipc://{c.folder}/readout")
-    socket.send_multipart(fragment(np.zeros((256, 6400), "<f4"), run=1, subrun=0, event=1,
+    push = zmq.Context.instance().socket(zmq.PUSH)
+    push.connect(f"ipc://{c.folder}/readout")
+    push.send_multipart(fragment(np.zeros((256, 6400), "<f4"), run=1, subrun=0, event=1,
                                    source_id=9, sequence=0, plane=2, first_wire=0,
                                    event_time_ns=5))
     c.until(lambda: c.status()["events"]["in"] == 1)
@@ -293,7 +296,7 @@ def test_what_was_not_finished_is_named(crew):
     end = c.record(RunRecord.END)
     assert not end.complete and account(end.unfinished) == {"events undecided": 1}
     assert "NOT ALL OF IT FINISHED" in c.good("status")
-    socket.close(0)
+    push.close(0)
     c.end()
 
 
@@ -320,10 +323,10 @@ def test_an_operator_who_is_killed_leaves_the_run_alone(crew):
     c.good("configure")
     c.good("start", "1")
     for _ in range(20):
-        socket = zmq.Context.instance().socket(zmq.DEALER)
-        socket.connect(f"ipc://{c.folder}/control")
-        socket.send_multipart([b"", b"\x08\x01"])
-        socket.close(50)
+        dealer = zmq.Context.instance().socket(zmq.DEALER)
+        dealer.connect(f"ipc://{c.folder}/control")
+        dealer.send_multipart([b"", b"\x08\x01"])
+        dealer.close(50)
     for _ in range(5):
         waiting = c.ctl("stop", start=True)
         waiting.kill()
@@ -353,7 +356,6 @@ def test_what_is_wrong_is_refused_with_the_reason(crew):
     bad(BAD, ["launch"], "no such command")
     assert c.status()["state"] == "initial"
     c.good("configure")
-    c.write(IMAGES, more='http = "127.0.0.1:1"\n'.join(["", ""]))
     c.good("start", "3")
     bad(REFUSED, ["start", "4"], "run 3 is running", "pause, stop")
     bad(BAD, ["stop", "4"], "run 3 is on, not run 4")
@@ -378,12 +380,12 @@ def test_garbage_on_the_control_socket_is_answered_and_counted(crew):
     c.good("start", "1")
 
     def ask(*parts):
-        socket = zmq.Context.instance().socket(zmq.REQ)
-        socket.linger = 0
-        socket.connect(f"ipc://{c.folder}/control")
-        socket.send_multipart(parts)
-        answer = socket.recv() if socket.poll(5000) else None
-        socket.close()
+        req = zmq.Context.instance().socket(zmq.REQ)
+        req.linger = 0
+        req.connect(f"ipc://{c.folder}/control")
+        req.send_multipart(parts)
+        answer = req.recv() if req.poll(5000) else None
+        req.close()
         return answer and ControlReply.FromString(answer)
 
     for parts, says in (([b""], "schema version 0"), ([b"\xff" * 50], "not a ControlRequest"),
@@ -436,7 +438,7 @@ def test_configured_again_with_other_things(crew):
     c.write(IMAGES.replace("seven", "nine"))
     c.good("configure")
     assert 'name = "nine"' in c.good("config")
-    c.write(IMAGES.replace("48", "48"), more="\n[detector]\nticks = -1\n")
+    c.write(IMAGES, more="\n[detector]\nticks = -1\n")
     done = c.ctl("configure")
     assert done.returncode == FAILED and "detector.ticks" in done.stderr, done
     c.write(IMAGES)

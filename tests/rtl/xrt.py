@@ -23,7 +23,8 @@ from pathlib import Path
 # What a short run takes, and from what: every shape, 8 and 16 bits, both generations of sums.
 SHORT = {"neutrino-sparse_l-16b": "image", "neutrino-sparse_s-8b": "image",
          "jet-sparse_m-16b": "list", "stress-sparsemnist-sparse_l-16b": "list",
-         "v2-crowded": "list", "hgq-jet": "list"}
+         "neutrino-l-16b": "list", "neutrino-m-8b": "image", "v2-crowded": "list",
+         "hgq-jet": "list"}
 # Models that the kernel of 20 slots cannot run, by the beginning of their names; golden ones and
 # our own.
 BEYOND = ("hgq-", "v2-", "neutrino-full", "sparsemnist-full", "neutrino-n48", "neutrino-standard")

@@ -218,6 +218,7 @@ static bool run_row(const struct bench_options *o, const struct library *l, size
     }
     if (!measure(l, path, rows[i].form, found, &err)) {
         (void)fprintf(stderr, "sparse-bench: %s\n", err.text);
+        *found = (struct cycles){0};
         return false;
     }
     (void)snprintf(against, sizeof against,
@@ -239,9 +240,10 @@ static json_t *resources_of(const char *path, const struct kernel_build *b)
     json_t *found = NULL;
     for (json_t *o;
          f != NULL && found == NULL && (o = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL)) != NULL;) {
-        uint32_t slots = 0, at_once = 0;
-        bool good = json_unpack(o, "{s:i, s:i}", "slots", &slots, "at_once", &at_once) == 0;
-        if (good && slots == b->slots && at_once == b->at_once)
+        uint32_t slots = 0, at_once = 0, filters = 0;
+        bool good = json_unpack(o, "{s:i, s:i, s:i}", "slots", &slots, "at_once", &at_once,
+                                "filters", &filters) == 0;
+        if (good && slots == b->slots && at_once == b->at_once && filters == b->filters)
             found = o;
         else
             json_decref(o);

@@ -3,6 +3,7 @@
  * the geometry, which keeps what reducing needs. */
 #include "model/calibration.h"
 
+#include "base/hdf5.h"
 #include "model/h5_image.h"
 #include "model/h5_read.h"
 
@@ -170,8 +171,10 @@ bool calibration_load(const char *path, struct geometry *g, struct error *err)
     if (data == NULL)
         return false;
     image.data = data;
+    hdf5_lock();
     bool good = h5_image_rehearse(path, load_and_forget, &image, err) &&
                 calibration_load_bytes(path, data, image.bytes, g, err);
+    hdf5_unlock();
     free(data);
     return good;
 }

@@ -6,6 +6,8 @@
  */
 #include "model/model.h"
 
+#include "base/clock.h"
+#include "base/hdf5.h"
 #include "model/h5_image.h"
 #include "model/h5_read.h"
 #include "model/layer_load.h"
@@ -285,6 +287,9 @@ struct model *model_load_bytes(const char *path, const void *data, size_t bytes,
     return m;
 }
 
+/* How long a load waits for a file that is being written. */
+#define MODEL_TURN_NS (5 * NS_PER_S)
+
 struct image {
     const char *path;
     const void *data;
@@ -308,8 +313,15 @@ struct model *model_load(const char *path, struct error *err)
     }
     image.data = data;
     struct model *m = NULL;
-    if (h5_image_rehearse(path, load_and_forget, &image, err)) {
-        m = model_load_bytes(path, data, image.bytes, err);
+    if (!hdf5_lock_within(MODEL_TURN_NS)) {
+        (void)error_set(err, ERROR_SYSTEM,
+                        "%s: the recorder has been waiting for its disk for %d s; try again", path,
+                        (int)(MODEL_TURN_NS / NS_PER_S));
+    } else {
+        if (h5_image_rehearse(path, load_and_forget, &image, err)) {
+            m = model_load_bytes(path, data, image.bytes, err);
+        }
+        hdf5_unlock();
     }
     free(data);
     return m;

@@ -3,6 +3,7 @@
  * recorded or as lost there, in one place each. */
 #include "output/recorder.h"
 
+#include "base/hdf5.h"
 #include "base/log.h"
 #include "output/record_file.h"
 
@@ -95,6 +96,14 @@ struct recorder *recorder_create(const struct record_settings *settings,
     return r;
 }
 
+static uint64_t file_bytes(const struct recorder *r)
+{
+    hdf5_lock();
+    uint64_t bytes = record_file_bytes(r->file);
+    hdf5_unlock();
+    return bytes;
+}
+
 /* ---- where an event ends ---- */
 
 static void set_pending(struct recorder *r, uint64_t events)
@@ -105,7 +114,7 @@ static void set_pending(struct recorder *r, uint64_t events)
 
 static void count_recorded(struct recorder *r)
 {
-    uint64_t bytes = record_file_bytes(r->file);
+    uint64_t bytes = file_bytes(r);
     counter_add(&r->monitor->recorded_events, r->pending);
     counter_add(&r->monitor->recorded_bytes,
                 bytes > r->counted_bytes ? bytes - r->counted_bytes : 0);
@@ -130,7 +139,9 @@ static void fail(struct recorder *r, uint64_t now_ns, const char *why)
              (unsigned long long)r->pending, (unsigned long long)(r->back_off_ns / SECOND_NS));
     set_pending(r, 0);
     if (r->file != NULL) {
+        hdf5_lock();
         record_file_abandon(&r->file);
+        hdf5_unlock();
     }
 }
 
@@ -141,7 +152,10 @@ static void flush(struct recorder *r, uint64_t now_ns)
         return;
     }
     errno = 0;
-    if (record_file_flush(r->file)) {
+    hdf5_lock();
+    bool good = record_file_flush(r->file);
+    hdf5_unlock();
+    if (good) {
         count_recorded(r);
     } else {
         fail(r, now_ns, errno != 0 ? strerror(errno) : "flush failed");
@@ -153,7 +167,13 @@ static void flush(struct recorder *r, uint64_t now_ns)
 static void close_file(struct recorder *r, uint64_t now_ns)
 {
     flush(r, now_ns);
-    if (r->file != NULL && !record_file_close(&r->file)) {
+    if (r->file == NULL) {
+        return;
+    }
+    hdf5_lock();
+    bool good = record_file_close(&r->file);
+    hdf5_unlock();
+    if (!good) {
         fail(r, now_ns, "close failed");
     }
 }
@@ -207,7 +227,9 @@ static bool open_file(struct recorder *r, const char *path, bool counts, uint64_
     struct error err = {0};
     const struct run_record *run = r->begun.number > 0 ? &r->begun : NULL;
     r->sequence++;
+    hdf5_lock();
     r->file = record_file_create(path, r->settings.contents, counts, r->info, run, &err);
+    hdf5_unlock();
     if (r->file == NULL) {
         set_pending(r, lost);
         fail(r, now_ns, err.text);
@@ -231,8 +253,7 @@ static bool open_for(struct recorder *r, const struct event *ev, uint64_t now_ns
 
 static bool is_over(const struct recorder *r, uint64_t now_ns)
 {
-    return (r->settings.rotate_bytes > 0 &&
-            record_file_bytes(r->file) >= r->settings.rotate_bytes) ||
+    return (r->settings.rotate_bytes > 0 && file_bytes(r) >= r->settings.rotate_bytes) ||
            (r->settings.rotate_ns > 0 && now_ns - r->opened_ns >= r->settings.rotate_ns);
 }
 
@@ -263,7 +284,10 @@ void recorder_write(struct recorder *r, const struct event *ev, uint64_t now_ns,
     }
     set_pending(r, r->pending + 1);
     errno = 0;
-    if (!record_file_append(r->file, ev, now_ns, wall_ns)) {
+    hdf5_lock();
+    bool good = record_file_append(r->file, ev, now_ns, wall_ns);
+    hdf5_unlock();
+    if (!good) {
         fail(r, now_ns, errno != 0 ? strerror(errno) : "write failed");
     } else if (now_ns - r->flushed_ns >= r->settings.flush_ns) {
         flush(r, now_ns);
@@ -294,7 +318,10 @@ void recorder_end_run(struct recorder *r, const struct run_record *run, const st
     }
     last.tally.output[RUN_OUTPUT_recorded] += counter_read(&r->monitor->recorded_events) - recorded;
     errno = 0;
-    if (!record_file_end(r->file, &last)) {
+    hdf5_lock();
+    bool good = record_file_end(r->file, &last);
+    hdf5_unlock();
+    if (!good) {
         fail(r, now_ns, errno != 0 ? strerror(errno) : "the run's end could not be written");
     } else {
         close_file(r, now_ns);

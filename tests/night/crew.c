@@ -15,6 +15,7 @@ static char file[FILES][SETTINGS_PATH_BYTES];
 static uint64_t next_ns, draining_since_ns;
 static uint32_t run, actions_left;
 static bool draining;
+static const char *waits_for = ""; /* the thread that the drain waited for last */
 static uint64_t changes;
 
 static const char text[] = "[detector]\n"
@@ -190,6 +191,11 @@ static void look_at_drain(void)
     bool now = night.control.state == RUN_DRAINING;
     if (now && !draining)
         draining_since_ns = night.now_ns;
+    if (now)
+        waits_for = night.control.world.waits_for(night.control.world.self);
+    if (night.control.stuck && draining &&
+        (strcmp(waits_for, "record") != 0 || !threads_blocked("record")))
+        night_fail("the drain got stuck at %s, and no disk keeps it", waits_for);
     if (!now && draining)
         check_drained();
     draining = now;

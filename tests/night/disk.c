@@ -30,7 +30,8 @@ uint64_t disk_open_files(void)
 static bool write_something(void)
 {
     if (random_chance(&night.random, night.weather.disk_slow)) {
-        uint64_t ns = random_below(&night.random, 40) * NS_PER_MS;
+        bool hangs = random_chance(&night.random, night.weather.disk_hangs);
+        uint64_t ns = random_below(&night.random, hangs ? 4000 : 40) * NS_PER_MS;
         threads_block("record", ns);
     }
     errno = ENOSPC;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -158,6 +159,7 @@ static void draw_weather(void)
         .silence = fair ? 0 : from_to(0, 30),
         .peer_full = fair ? 0 : from_to(0, 20),
         .disk_slow = from_to(0, 20),
+        .disk_hangs = from_to(0, 5) == 0 ? from_to(1, 10) : 0,
         .disk_fails = fair ? 0 : from_to(0, 8),
         .card_fails = fair ? 0 : from_to(0, 3),
         .card_late = fair ? 0 : from_to(0, 40),
@@ -245,6 +247,8 @@ static void wait_for_the_stuck(void)
     for (int i = 0; i < 10000 && threads_pipeline() != NULL && !night.failed; i++)
         go_on(false);
 }
+
+static volatile uint64_t *progress; /* of this process: the seed under way, for its parent */
 
 static bool run_night(uint64_t seed)
 {
@@ -372,6 +376,7 @@ static int nights(const struct arguments *a, unsigned job)
     unsigned failed = 0;
     uint64_t steps = 0, n = 0;
     for (uint64_t seed = a->from + job; seed <= a->to && failed < a->failures; seed += a->jobs) {
+        *progress = seed;
         bool good = run_night(seed);
         steps += night.steps;
         n++;
@@ -385,6 +390,36 @@ static int nights(const struct arguments *a, unsigned job)
     say_seen();
     (void)fflush(stdout);
     return failed == 0 ? 0 : 1;
+}
+
+/* A process a job: a crash takes only its own nights, and its parent knows which it was. */
+static bool run_jobs(const struct arguments *a)
+{
+    enum { MOST = 64 };
+    pid_t child[MOST];
+    bool good = true;
+    unsigned jobs = a->jobs < MOST ? a->jobs : MOST;
+    volatile uint64_t *at =
+        mmap(NULL, MOST * sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return false;
+    for (unsigned job = 0; job < jobs; job++) {
+        (void)fflush(NULL);
+        progress = &at[job];
+        child[job] = fork();
+        if (child[job] == 0)
+            _exit(nights(a, job));
+    }
+    for (unsigned job = 0; job < jobs; job++) {
+        int status = 1;
+        if (child[job] < 0 || waitpid(child[job], &status, 0) < 0)
+            return false;
+        if (WIFSIGNALED(status))
+            (void)printf("seed %" PRIu64 " failed: %s\nagain: night --seed %" PRIu64 "\n", at[job],
+                         strsignal(WTERMSIG(status)), at[job]);
+        good = good && status == 0;
+    }
+    return good;
 }
 
 static bool prepare(void)
@@ -421,19 +456,8 @@ int main(int argc, char **argv)
                &a);
     if (!prepare())
         return 2;
-    int status = 0;
-    unsigned jobs = a.to - a.from + 1 < a.jobs ? (unsigned)(a.to - a.from + 1) : a.jobs;
-    a.jobs = jobs;
-    for (unsigned job = 1; job < jobs; job++) {
-        if (fork() == 0)
-            _exit(nights(&a, job));
-    }
-    status = nights(&a, 0);
-    for (unsigned job = 1; job < jobs; job++) {
-        int other = 1;
-        (void)wait(&other);
-        status = other != 0 ? 1 : status;
-    }
+    a.jobs = a.to - a.from + 1 < a.jobs ? (unsigned)(a.to - a.from + 1) : a.jobs;
+    bool good = run_jobs(&a);
     clean_up();
-    return status;
+    return good ? 0 : 1;
 }

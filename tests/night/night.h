@@ -63,6 +63,7 @@ struct weather {
     uint32_t silence;                          /* a source stops for a while, per mille an event */
     uint32_t peer_full;                        /* a decision finds no room, percent */
     uint32_t disk_slow, disk_fails;            /* percent of writes */
+    uint32_t disk_hangs;                       /* percent of the slow ones */
     uint32_t card_fails, card_late, card_lies; /* per mille of batches */
     uint32_t stall;                            /* a thread gets no time for a while, per mille */
     uint64_t period_ns;                        /* between events */

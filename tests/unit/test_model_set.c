@@ -274,6 +274,34 @@ static void a_missing_file_is_named(void **state)
     assert_int_equal(set.n_models, 0);
 }
 
+/* A model that reduces a plane in another way cannot come into a run: fragments that are
+ * half-way through an event were reduced as the old one says. Both values are told. */
+static void a_successor_takes_what_its_predecessor_takes(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    write_model(1, "second", false, NULL, 0);
+    write_model(2, "coarse", false, "bin_floor", 12);
+    struct model *first = model_load(path[0], &err), *second = model_load(path[1], &err);
+    struct model *coarse = model_load(path[2], &err);
+    if (first == NULL || second == NULL || coarse == NULL)
+        fail_msg("%s", err.text);
+    assert_true(model_set_interchangeable(first, second, &err));
+    assert_false(model_set_interchangeable(first, coarse, &err));
+    assert_int_equal(err.code, ERROR_CONFIG);
+    if (!strstr(err.text, "bin_floor = 12") || !strstr(err.text, "first has 10"))
+        fail_msg("\"%s\" does not say both values", err.text);
+    model_destroy(&coarse);
+    write_model(2, "images", true, NULL, 0);
+    coarse = model_load(path[2], &err);
+    assert_non_null(coarse);
+    assert_false(model_set_interchangeable(first, coarse, &err));
+    assert_non_null(strstr(err.text, "ready-made images"));
+    model_destroy(&first);
+    model_destroy(&second);
+    model_destroy(&coarse);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -289,6 +317,7 @@ int main(void)
         TEST(images_have_one_size_and_no_planes),
         TEST(wires_and_images_do_not_mix),
         TEST(a_missing_file_is_named),
+        TEST(a_successor_takes_what_its_predecessor_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ static uint32_t run, actions_left;
 static bool draining;
 static const char *waits_for = ""; /* the thread that the drain waited for last */
 static uint64_t changes;
+static uint64_t paused_since_ns, paused_ns; /* as the operators know it */
 
 static const char text[] = "[detector]\n"
                            "name = \"night\"\n"
@@ -64,7 +65,7 @@ void crew_reset(void)
     next_ns = night.now_ns;
     run = 0;
     draining = false;
-    changes = 0;
+    changes = paused_ns = 0;
     actions_left = 4 + (uint32_t)random_below(&night.random, 30);
 }
 
@@ -92,6 +93,10 @@ static enum run_outcome ask(const struct run_command *command)
     enum run_state after = night.control.state;
     night_note("%s: %s -> %s: %.120s", run_state_step_name(command->step), run_state_name(before),
                run_state_name(after), reply.text);
+    if (after == RUN_PAUSED && before != RUN_PAUSED)
+        paused_since_ns = night.now_ns;
+    if (before == RUN_PAUSED && after != RUN_PAUSED)
+        paused_ns += night.now_ns - paused_since_ns;
     enum run_state allowed = run_state_next(before, command->step);
     if (reply.outcome == RUN_DONE && command->step != RUN_STEP_SHUTDOWN && after != allowed)
         night_fail("%s led from %s to %s", run_state_step_name(command->step),
@@ -185,6 +190,20 @@ static void begin(void)
         night_fail("run %u did not begin", run);
 }
 
+/* Time is put down to what it went into: of a long pause most is paused time, and paused
+ * time is none but in a pause. Both see its edges a few steps apart. */
+static void look_at_pauses(void)
+{
+    enum { EDGES_MS = 300 };
+    uint64_t counted = counter_read(&night.monitor->paused_ns);
+    if (paused_ns > EDGES_MS * NS_PER_MS && counted < paused_ns / 2)
+        night_fail("%llu ms were paused, %llu ms are counted",
+                   (unsigned long long)(paused_ns / NS_PER_MS),
+                   (unsigned long long)(counted / NS_PER_MS));
+    if (paused_ns == 0 && counted > 0)
+        night_fail("%llu ns of pause are counted, and there was none", (unsigned long long)counted);
+}
+
 /* The drain ends within its limit and a second, unless the disk holds the recorder. */
 static void look_at_drain(void)
 {
@@ -196,8 +215,10 @@ static void look_at_drain(void)
     if (night.control.stuck && draining &&
         (strcmp(waits_for, "record") != 0 || !threads_blocked("record")))
         night_fail("the drain got stuck at %s, and no disk keeps it", waits_for);
-    if (!now && draining)
+    if (!now && draining) {
         check_drained();
+        look_at_pauses();
+    }
     draining = now;
     uint64_t limit = night.control.limit_ns + LIMIT_SLACK_MS * NS_PER_MS;
     if (draining && night.now_ns > limit && !threads_blocked("record"))

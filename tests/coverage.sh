@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# coverage.sh [CTEST ARGUMENT...]: which branches of daemon/ the tests take. Builds with gcov
+# into build/coverage, runs the tests (default: label ci, but for those that build nothing of
+# the daemon), and prints a table by folder, the branches never taken by file, and a total.
+#
+#   tests/coverage.sh                       # about as long as ./bootstrap test
+#   tests/coverage.sh -R 'unit/|night/'     # some of them
+#   COVERAGE_LINES=engine/engine.c tests/coverage.sh -N   # the lines of one file, from before
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+build=${COVERAGE_BUILD:-$here/build/coverage}
+cmake -G Ninja -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Debug \
+    -DCMAKE_C_FLAGS="--coverage -O1 -fprofile-update=atomic" \
+    ${CMAKE_C_COMPILER_LAUNCHER:+-DCMAKE_C_COMPILER_LAUNCHER=$CMAKE_C_COMPILER_LAUNCHER} \
+    >"$build.log" 2>&1 || { cat "$build.log"; exit 1; }
+# shellcheck disable=SC2086 # a list of targets
+ninja -C "$build" ${COVERAGE_TARGETS:-all} | tail -1
+if [ $# -eq 0 ]; then
+    set -- -L ci -E 'style/|package/|training/|rtl/|fpga/|bench/'
+fi
+ctest --test-dir "$build" "$@" --output-on-failure | tail -5 || true
+exec "${PYTHON:-/usr/bin/python3}" "$here/tests/coverage.py" "$build" ${COVERAGE_LINES:-}

@@ -5,8 +5,8 @@
 //     slot q --> tap against all p --> N x CH lanes --> N x CH sums --> E slots a cycle: end
 //
 // The order of q is free: sums are modular, or unsigned and saturating (docs/model.md). The
-// whole window leaves at once, 10 + N/E + 4 cycles after its last slots; S slots may come in every
-// cycle, windows at least N/S cycles apart, and 10.
+// whole window leaves at once, 8 + N/E + 4 cycles after its last slots, in a chain 2 later; S slots
+// may come in every cycle, windows at least N/S cycles apart, and 10.
 module conv_scatter #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
@@ -70,6 +70,8 @@ module conv_scatter #(
     if (f[0]) {p_row, p_col} <= {p_row_i, p_col_i};
   end
 
+  wire ends = chain ? l[9] : l[7];  // the last sum is made
+
   // ---- mask and place of every slot, kept until the sums are ready ----
   logic [N-1:0] keep, keep_last, keep_end;
   logic [N*K-1:0] key, key_last, key_end;
@@ -79,7 +81,7 @@ module conv_scatter #(
       key <= {key_i, key[N*K-1:S*K]};
     end
     if (l[2]) {keep_last, key_last} <= {keep, key};
-    if (l[9]) {keep_end, key_end} <= {keep_last, key_last};
+    if (ends) {keep_end, key_end} <= {keep_last, key_last};
   end
 
   // ---- lanes and sums: a filter sees the one channel, a link of a chain its own ----
@@ -87,10 +89,11 @@ module conv_scatter #(
   for (genvar p = 0; p < N; p++) begin : g_p
     logic [S*CH*ACC_W-1:0] r;
     for (genvar s = 0; s < S; s++) begin : g_s
-      logic near_c, near, near1, near2;
-      logic [TAP_W-1:0] tap_c, tap, tap1, tap2;
-      wire [X_W-1:0] x_1 = chain ? x4[(s*CH+1)*X_W+:X_W] : x4[s*CH*X_W+:X_W];
-      wire [X_W-1:0] x_2 = chain ? x5[(s*CH+2)*X_W+:X_W] : x5[s*CH*X_W+:X_W];
+      logic near_c, near, near_d, near1, near2;
+      logic [TAP_W-1:0] tap_c, tap, tap_d, tap1, tap2;
+      wire [X_W-1:0] x_0 = x3[s*CH*X_W+:X_W];
+      wire [X_W-1:0] x_1 = chain ? x4[(s*CH+1)*X_W+:X_W] : x_0;
+      wire [X_W-1:0] x_2 = chain ? x5[(s*CH+2)*X_W+:X_W] : x_0;
       conv_tap u_tap (
           .p_row_i(p_row[p*PLACE+:PLACE]), .p_col_i(p_col[p*PLACE+:PLACE]),
           .q_row_i(q_row[s*PLACE+:PLACE]), .q_col_i(q_col[s*PLACE+:PLACE]),
@@ -98,8 +101,10 @@ module conv_scatter #(
       always_ff @(posedge clk_i) begin
         near <= near_c && v[1];
         tap <= tap_c;
-        {near2, near1} <= {near1, near};
-        {tap2, tap1} <= {tap1, tap};
+        // at the cycle in which the lane wants them
+        {near2, near1} <= chain ? {near_d, near} : {2{near_c && v[1]}};
+        {tap2, tap1} <= chain ? {tap_d, tap} : {2{tap_c}};
+        {near_d, tap_d} <= {near, tap};
       end
       for (genvar c = 0; c < CH; c++) begin : g_c
         logic [ACC_W-1:0] from;
@@ -113,7 +118,7 @@ module conv_scatter #(
             .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[CW_W-1:0]),
             .inside_i(c == 0 ? near : c == 1 ? near1 : near2),
             .tap_i(c == 0 ? tap : c == 1 ? tap1 : tap2),
-            .x_i(c == 0 ? x3[s*CH*X_W+:X_W] : c == 1 ? x_1 : x_2),
+            .x_i(c == 0 ? x_0 : c == 1 ? x_1 : x_2),
             .rounds_i(rounds), .mask_i(types[c*48+16+:X_W]), .chains_i(chain), .chain_i(from),
             .r_o(r[(s*CH+c)*ACC_W+:ACC_W]));
       end
@@ -125,15 +130,15 @@ module conv_scatter #(
         for (int s = 1; s < S; s++) fresh = fresh + r[(s*CH+c)*ACC_W+:ACC_W];
       end
       always_ff @(posedge clk_i) begin
-        if (v[6+c]) acc <= fresh + (f[6+c] ? '0 : acc);
-        if (l[7+c]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
+        if (chain ? v[6+c] : v[6]) acc <= fresh + ((chain ? f[6+c] : f[6]) ? '0 : acc);
+        if (chain ? l[7+c] : l[7]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
       end
     end
   end
 
   // ---- E slots a cycle through the end units ----
   logic [GROUPS+4:0] g;  // g[i]: group i enters; 4 cycles later it leaves
-  always_ff @(posedge clk_i) g <= rst_i ? '0 : {g[GROUPS+3:0], l[9]};
+  always_ff @(posedge clk_i) g <= rst_i ? '0 : {g[GROUPS+3:0], ends};
   logic [E*CH*ACC_W-1:0] from;
   logic [E-1:0] from_keep;
   wire [E*GROUPS*CH*ACC_W-1:0] padded = (E * GROUPS * CH * ACC_W)'(done);

@@ -118,7 +118,8 @@ def plot(points: list[dict], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
-    for axis, key, scale, label in ((axes[0], "lut", 1e-3, "thousand LUT"), (axes[1], "DSP", 1, "DSP")):
+    for axis, key, scale, label in ((axes[0], "lut", 1e-3, "thousand LUT"),
+                                    (axes[1], "DSP", 1, "DSP")):
         for at_once, colour in ((1, "#1f5fa8"), (2, "#c2571a")):
             line = [p for p in points if p["at_once"] == at_once]
             x = [p[key] * scale for p in line]
@@ -130,11 +131,11 @@ def plot(points: list[dict], path: Path) -> None:
                 axis.annotate(f"N = {p['slots']}", (at, p["latency_list16"]), fontsize=7,
                               textcoords="offset points", xytext=(4, 4))
         axis.set_xlabel(label)
-        axis.set_xlim(left=0)
+        axis.set_xlim(0, 1.15 * scale * max(p[key] for p in points))
         axis.grid(alpha=0.3)
-    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylim(0, 1.1 * max(p["latency_list16"] for p in points))
     axes[0].set_ylabel("cycles, neutrino network from lists")
-    axes[1].legend(fontsize=7, loc="center right")
+    axes[1].legend(fontsize=7, loc="center left")
     figure.savefig(path, dpi=130)
 
 

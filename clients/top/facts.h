@@ -20,6 +20,7 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
     X(ready, "ready")                                                                              \
     X(uptime_seconds, "uptime_seconds")                                                            \
     X(run, "run")                                                                                  \
+    X(run_number, "run_number")                                                                    \
     X(events_in, "events_in_total")                                                                \
     X(in_flight, "events_in_flight")                                                               \
     X(incomplete, "events_incomplete_total")                                                       \
@@ -48,6 +49,7 @@ enum { FACTS_NAME_BYTES = 64, FACTS_LIST = 64, FACTS_SOURCES = 260, FACTS_HISTOR
  * samples with the same label value (fragments by source and fate) are summed. */
 #define FACTS_LISTS(X)                                                                             \
     X(event_fates, "events_total", "fate")                                                         \
+    X(run_state, "run_state", "state")                                                             \
     X(broken, "invariant_broken_total", "invariant")                                               \
     X(timed_out, "events_timed_out_total", "cause")                                                \
     X(lost_by_cause, "source_lost_total", "cause")                                                 \

@@ -76,17 +76,30 @@ static void sparkline(struct view_line *l, const double *x, size_t n, bool utf8)
     }
 }
 
+/* Run control's word; a daemon that has no word for it runs. */
+static const char *run_state(const struct facts *f)
+{
+    for (size_t i = 0; i < f->run_state.n; i++) {
+        if (f->run_state.entry[i].value == 1)
+            return f->run_state.entry[i].name;
+    }
+    return "running";
+}
+
 static void render_title(struct view *v, const struct facts *f)
 {
     char up[TEXT_NUMBER_BYTES];
     struct view_line *l = begin(v, "sparsed");
     /* the word comes first: it is the last thing that a narrow terminal cuts off */
     add(l, "%s   %s  run ", in_trouble(f) ? "TROUBLE" : f->health.state, f->instance);
-    if (isfinite(f->run))
-        add(l, "%.0f", f->run);
+    double run = f->run_number > 0 ? f->run_number : f->run;
+    if (isfinite(run))
+        add(l, "%.0f", run);
     else
         add(l, "-");
-    add(l, "  running %s", text_clock(up, sizeof up, f->uptime_seconds));
+    bool runs = f->run_seconds > 0;
+    add(l, "  %s %s", run_state(f),
+        text_clock(up, sizeof up, runs ? f->run_seconds : f->uptime_seconds));
     l->bad = in_trouble(f);
     for (size_t i = 0; i < f->health.n; i++) {
         l = begin(v, i == 0 ? "why" : "");

@@ -69,13 +69,16 @@ class Trial:
         self.readouts: list[Readout] = []
 
     def start(self, *settings: str, timeout: str = "200 ms", again: bool = False,
-              wires: int = WIRES, environment: dict[str, str] | None = None) -> Daemon:
-        """Starts sparsed; `again`: with the ports of the one before."""
+              wires: int = WIRES, environment: dict[str, str] | None = None,
+              alive: str = "readyz") -> Daemon:
+        """Starts sparsed and waits until its page `alive` answers; `again`: with the ports of
+        the one before."""
         def run(*command: object, **more: object) -> subprocess.Popen:
             return self._run(*command, env={**os.environ, **(environment or {})}, **more)
         self.daemon = Daemon(run, self._free_port, self._folder, self.model, "neutrino",
                              timeout=timeout, detector={"ticks": TICKS, "wires": wires},
-                             overrides=settings, replaces=self.daemon if again else None)
+                             overrides=settings, replaces=self.daemon if again else None,
+                             alive=alive)
         return self.daemon
 
     def readout(self, endpoint: str | None = None, **more: object) -> Readout:

@@ -40,7 +40,7 @@ class Daemon:
     """A running sparsed with ports of its own."""
 
     def __init__(self, run, free_port, folder, model, label, timeout="20 s", detector=None,
-                 overrides=(), replaces=None):
+                 overrides=(), replaces=None, alive="readyz"):
         self.ports = replaces.ports if replaces else {
             k: free_port() for k in ("readout", "decisions", "http")}
         if isinstance(detector, dict):
@@ -54,7 +54,7 @@ class Daemon:
             arguments += ["--set", override]
         self.log = (folder / "sparsed.log").open("a+")
         self.process = run("sparsed", *arguments, start=True, stderr=self.log)
-        self.wait(lambda: self.page("readyz") is not None)
+        self.wait(lambda: self.page(alive) is not None)
 
     def wait(self, condition, seconds=30):
         deadline = time.monotonic() + seconds

@@ -42,8 +42,7 @@ static inline uint64_t clock_monotonic_ns(void)
 /* Since the epoch; may step. For records that leave the process, never for a wait. */
 static inline uint64_t clock_wall_ns(void)
 {
-    return clock_replacement == NULL ? clock_read_ns(CLOCK_REALTIME)
-                                     : clock_replacement->wall_ns();
+    return clock_replacement == NULL ? clock_read_ns(CLOCK_REALTIME) : clock_replacement->wall_ns();
 }
 
 #endif

@@ -98,8 +98,10 @@ static struct scoring *next_scoring(struct pipeline *p, struct scoring *now,
     struct model_set set;
     if (!load_models(now, wanted, &set, err))
         return NULL;
-    if (same_models(now->models, &set) &&
-        memcmp(&now->settings, &wanted->engine, sizeof now->settings) == 0) {
+    /* Bytes, padding too: where that differs, a new engine is made without need. */
+    bool same = memcmp(&now->settings, &wanted->engine, /* NOLINT(bugprone-*) */
+                       sizeof now->settings) == 0;
+    if (same && same_models(now->models, &set)) {
         model_set_fini(&set);
         now->epochs++;
         return now;

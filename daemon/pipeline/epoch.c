@@ -2,8 +2,7 @@
  * force and knows when its last event is gone. Two atomics pass between them: `offered`
  * goes over, `idle` comes back.
  *
- * Models and engine are a `scoring` of their own, which epochs share where a change left
- * the models alone: a new prescale does not restart a card. The event thread takes scored
+ * Models and engine are a `scoring` of their own (scoring.c). The event thread takes scored
  * events from the oldest scoring first, so that events stay in order; when nothing of an
  * old one is under way its cards are ended, and once they are gone the new one's begin.
  */
@@ -23,92 +22,6 @@
 /* How long the event thread may take to come to an event's boundary. */
 #define BOUNDARY_LIMIT_NS (10 * NS_PER_S)
 
-/* ---- models and engine ---- */
-
-static void drop_scoring(struct scoring **handle)
-{
-    struct scoring *s = *handle;
-    if (s == NULL || --s->epochs > 0)
-        return;
-    engine_destroy(&s->engine);
-    model_set_fini(&s->loaded);
-    free(s);
-    *handle = NULL;
-}
-
-/* `models` are borrowed; or `loaded`, if not NULL, which become the scoring's own, whatever
- * comes of it. */
-static struct scoring *make_scoring(struct pipeline *p, const struct engine_settings *settings,
-                                    const struct model_set *models, struct model_set *loaded,
-                                    struct error *err)
-{
-    struct scoring *s = calloc(1, sizeof *s);
-    if (s == NULL) {
-        (void)error_set(err, ERROR_SYSTEM, "no memory for models");
-        if (loaded != NULL)
-            model_set_fini(loaded);
-        return NULL;
-    }
-    s->epochs = 1;
-    memcpy(&s->settings, settings, sizeof s->settings); /* with its padding: it is compared */
-    s->models = models;
-    if (loaded != NULL) {
-        s->loaded = *loaded;
-        s->models = &s->loaded;
-    }
-    s->engine = engine_create(&s->settings, p->g, s->models, p->settings->readout.event_slots,
-                              p->event_wake.fd, p->monitor, err);
-    if (s->engine == NULL || (loaded != NULL && !engine_self_test(s->engine, err)))
-        drop_scoring(&s);
-    return s;
-}
-
-static bool same_models(const struct model_set *a, const struct model_set *b)
-{
-    bool same = a->n_models == b->n_models;
-    for (uint32_t i = 0; same && i < a->n_models; i++)
-        same = memcmp(a->entry[i].model->sha256, b->entry[i].model->sha256, SHA256_BYTES) == 0;
-    return same;
-}
-
-/* The models that `wanted` names, which fit this pipeline. */
-static bool load_models(const struct scoring *now, const struct settings *wanted,
-                        struct model_set *set, struct error *err)
-{
-    struct geometry g;
-    if (!model_set_load(set, &g, wanted, err))
-        return false;
-    geometry_fini(&g); /* the pipeline has its own, and this one is the same */
-    bool good = set->n_models == now->models->n_models ||
-                error_set(err, ERROR_CONFIG,
-                          "engine.model: %u models, but %u are in force; that needs a new start",
-                          set->n_models, now->models->n_models);
-    for (uint32_t i = 0; good && i < set->n_models; i++)
-        good = model_set_interchangeable(now->models->entry[i].model, set->entry[i].model, err);
-    if (!good)
-        model_set_fini(set);
-    return good;
-}
-
-/* The scoring in force, where nothing of it changes; else a new one that was held to the
- * reference. */
-static struct scoring *next_scoring(struct pipeline *p, struct scoring *now,
-                                    const struct settings *wanted, struct error *err)
-{
-    struct model_set set;
-    if (!load_models(now, wanted, &set, err))
-        return NULL;
-    /* Bytes, padding too: where that differs, a new engine is made without need. */
-    bool same = memcmp(&now->settings, &wanted->engine, /* NOLINT(bugprone-*) */
-                       sizeof now->settings) == 0;
-    if (same && same_models(now->models, &set)) {
-        model_set_fini(&set);
-        now->epochs++;
-        return now;
-    }
-    return make_scoring(p, &wanted->engine, NULL, &set, err);
-}
-
 /* ---- an epoch's life: the control thread ---- */
 
 static void destroy_epoch(struct pipeline *p, struct epoch **handle)
@@ -121,7 +34,7 @@ static void destroy_epoch(struct pipeline *p, struct epoch **handle)
     trigger_destroy(&e->shadow_trigger);
     shadow_destroy(&e->shadow);
     trigger_destroy(&e->trigger);
-    drop_scoring(&e->scoring);
+    scoring_drop(&e->scoring);
     free((void *)(uintptr_t)e->info.configuration);
     free(e);
     *handle = NULL;
@@ -150,7 +63,7 @@ static struct epoch *make_epoch(struct pipeline *p, const struct settings *setti
     struct epoch *e = calloc(1, sizeof *e);
     if (e == NULL) {
         (void)error_set(err, ERROR_SYSTEM, "no memory for settings");
-        drop_scoring(&scoring);
+        scoring_drop(&scoring);
         return NULL;
     }
     memcpy(&e->settings, settings, sizeof e->settings);
@@ -206,7 +119,7 @@ static void add_alive(struct pipeline *p, struct epoch *e)
 
 bool epoch_first(struct pipeline *p, const struct model_set *models, struct error *err)
 {
-    struct scoring *scoring = make_scoring(p, &p->settings->engine, models, NULL, err);
+    struct scoring *scoring = scoring_first(p, models, err);
     struct epoch *e = scoring == NULL ? NULL : make_epoch(p, p->settings, scoring, err);
     if (e == NULL)
         return false;
@@ -308,7 +221,7 @@ bool pipeline_change(struct pipeline *p, const struct settings *wanted, struct e
                          "events of %d earlier changes are not released yet: try again when they "
                          "are recorded",
                          EPOCH_MAX_ALIVE - 1);
-    struct scoring *scoring = next_scoring(p, now->scoring, wanted, err);
+    struct scoring *scoring = scoring_next(p, now->scoring, wanted, err);
     struct epoch *e = scoring == NULL ? NULL : make_epoch(p, wanted, scoring, err);
     if (e == NULL)
         return false;

@@ -224,6 +224,15 @@ void pipeline_sleep(struct pipeline *p, struct wake *w, struct ring *ring, enum 
 /* Whether a candidate looks at this event; counts it if it should, but has no time. */
 bool pipeline_shadow_wants(struct pipeline *p, const struct event *ev);
 
+/* scoring.c, for the control thread: the first one, whose models are borrowed; the one in
+ * force where nothing of it changes, else a new one that was held to the scalar reference;
+ * an epoch's end with it. */
+struct scoring *scoring_first(struct pipeline *p, const struct model_set *models,
+                              struct error *err);
+struct scoring *scoring_next(struct pipeline *p, struct scoring *now, const struct settings *wanted,
+                             struct error *err);
+void scoring_drop(struct scoring **s);
+
 /* epoch.c, while the pipeline is made and ended: the first epoch; all that are left. */
 bool epoch_first(struct pipeline *p, const struct model_set *models, struct error *err);
 void epoch_free_all(struct pipeline *p);

@@ -2,6 +2,7 @@
  * signal or an operator ends it. Without a control socket it configures and begins a run by
  * itself. */
 #include "base/clock.h"
+#include "base/hdf5.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -312,6 +313,7 @@ int main(int argc, char **argv)
     static struct arguments arguments;
     uint64_t begin_ns = clock_monotonic_ns();
     argp_err_exit_status = 2;
+    hdf5_prepare();
     static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     if (arguments.print != NULL && strcmp(arguments.print, "effective") != 0) {

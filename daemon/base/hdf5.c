@@ -2,9 +2,15 @@
 
 #include "base/clock.h"
 
+#include <hdf5.h>
 #include <pthread.h>
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+void hdf5_prepare(void)
+{
+    (void)H5dont_atexit();
+}
 
 void hdf5_lock(void)
 {

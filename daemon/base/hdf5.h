@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* To be called before anything else of libhdf5: a file that a full disk kept from being closed
+ * is not tried again at the process's end, which libhdf5 1.10 does not survive. */
+void hdf5_prepare(void);
+
 /* Whoever writes files waits for its turn. */
 void hdf5_lock(void);
 

@@ -125,6 +125,12 @@ class _Trainer:
         self.x_val = self.inputs(val.images)
         self.chance = math.log(max(2, len(arch.labels)))
         self.outputs = len(arch.labels)
+        self.penalized = plan.learn_n or plan.learn_threshold
+
+    def _labels(self, windows: Windows) -> np.ndarray:
+        """As the loss takes them; a metric wants the outputs' axis too."""
+        labels = windows.label.astype(np.float32)
+        return labels[:, None] if self.penalized and self.outputs == 1 else labels
 
     def _inputs(self, model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         if not self.on_slots:
@@ -140,8 +146,10 @@ class _Trainer:
         steps = epochs * epoch_steps
         schedule = keras.optimizers.schedules.CosineDecay(
             learning_rate / 10, steps, warmup_target=learning_rate, warmup_steps=steps // 20)
-        self.net.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), _loss(self.outputs),
-                         jit_compile=self.on_slots)
+        # What a layer adds for a learned N or threshold is no sign of a dead network.
+        loss = _loss(self.outputs)
+        self.net.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss,
+                         metrics=[loss] if self.penalized else None, jit_compile=self.on_slots)
         best = _Best(self.net.get_weights())
         resumed = checkpoint.load(self.net)
         if resumed is not None:
@@ -149,9 +157,11 @@ class _Trainer:
             history.__dict__.update(saved.__dict__)
             show(f"resumed after epoch {len(history.epochs)}")
         done = sum(e["stage"] == checkpoint.stage for e in history.epochs)
+        least = best.loss
         for epoch in range(done, epochs):
             begin = time.monotonic()
-            loss, val_loss = self._epoch(epoch)
+            loss, val_loss, bare = self._epoch(epoch)
+            least = min(least, bare)
             if not math.isfinite(loss):
                 raise TrainingError(f"the loss of epoch {epoch + 1} is {loss}: try a lower "
                                     "--learning-rate")
@@ -164,15 +174,15 @@ class _Trainer:
             show(f"epoch {epoch + 1:2d}/{epochs}  loss {loss:.4f}  validation {val_loss:.4f}"
                  f"{'  best' if val_loss == best.loss else ''}  {seconds:.1f} s")
             checkpoint.save(self.net, best, history)
-            if (epoch + 1) * epoch_steps >= DEAD_STEPS and not self.learned(best.loss):
+            if (epoch + 1) * epoch_steps >= DEAD_STEPS and not self.learned(least):
                 break
         self.net.set_weights(best.weights)
 
-    def _epoch(self, epoch: int) -> tuple[float, float]:
-        """One epoch; its loss in training and on the validation windows. Order and mirrors
-        follow from seed and epoch alone, so that a resumed training takes the same way."""
+    def _epoch(self, epoch: int) -> tuple[float, float, float]:
+        """One epoch; its loss in training, on the validation windows, and there without what
+        layers add. Order and mirrors follow from seed and epoch alone, so that a resumed training takes the same way."""
         random = np.random.default_rng([self.plan.seed, epoch])
-        y = self.train.label.astype(np.float32)
+        y = self._labels(self.train)
         order = random.permutation(len(y))
         if self.x is not None:
             x = self.x[order]
@@ -182,9 +192,9 @@ class _Trainer:
             x = self.inputs(images)
         fitted = self.net.fit(x, y[order], batch_size=self.plan.batch, shuffle=False, epochs=1,
                               verbose=0)
-        val_loss = self.net.evaluate(self.x_val, self.val.label.astype(np.float32),
-                                     batch_size=1024, verbose=0)
-        return float(fitted.history["loss"][0]), float(val_loss)
+        judged = self.net.evaluate(self.x_val, self._labels(self.val), batch_size=1024, verbose=0)
+        val_loss, *bare = judged if self.penalized else [judged]
+        return float(fitted.history["loss"][0]), float(val_loss), float((bare or [val_loss])[0])
 
     def learned(self, loss: float) -> bool:
         """Whether a loss is below what guessing gives (0.693 for two classes)."""

@@ -18,5 +18,8 @@ ninja -C "$build" ${COVERAGE_TARGETS:-all} | tail -1
 if [ $# -eq 0 ]; then
     set -- -L ci -E 'style/|package/|training/|rtl/|fpga/|bench/'
 fi
+case " $* " in *" -N "*) ;; # the data of the last run
+*) find "$build" -name '*.gcda' -delete ;;
+esac
 ctest --test-dir "$build" "$@" --output-on-failure | tail -5 || true
 exec "${PYTHON:-/usr/bin/python3}" "$here/tests/coverage.py" "$build" ${COVERAGE_LINES:-}

@@ -35,7 +35,8 @@ module loader #(
   logic [511:0] held;
   logic [2:0] left;
   logic [31:0] seen, wanted, check;
-  assign idle_o = left == 0;
+  logic check_fails, paced_d, judged_valid, settling;
+  assign idle_o = left == 0 && !judged_valid && !settling;
   assign ready_o = left == 0;
   wire [127:0] record = held[127:0];
   wire [31:0] folded = record[31:0] ^ record[63:32] ^ record[95:64] ^ record[127:96];
@@ -60,58 +61,66 @@ module loader #(
       default: addresses = '0;
     endcase
   end
-  // bits that a value may have, and addresses that lie between others
+  // values with bits above those of their field, and addresses that lie between others
   wire [DATA_W-1:0] value = record[63:0];
   wire [7:0] at = record[71:64];
-  logic [6:0] bits;
-  logic hole;
+  logic wide, hole;
   always_comb begin
-    bits = 7'd48;
+    wide = |value[63:48];
     hole = 1'b0;
     case (record[127:120])
-      U_GLOBAL: bits = at == 8'(G_THRESHOLD) ? 7'd17 : at == 8'(G_SIGNED) ? 7'd1 : 7'd48;
-      U_A_WEIGHT, U_B_WEIGHT: bits = 7'(CW_W);
-      U_DENSE2_WEIGHT: bits = 7'(W_W);
-      U_DENSE1_WEIGHT: bits = 7'(CH * W_W);
+      U_GLOBAL: begin
+        if (at == 8'(G_THRESHOLD)) wide = |value[63:17];
+        if (at == 8'(G_SIGNED)) wide = |value[63:1];
+      end
+      U_A_WEIGHT, U_B_WEIGHT: wide = |value[63:CW_W];
+      U_DENSE1_WEIGHT: wide = |value[63:CH*W_W];
+      U_DENSE2_WEIGHT: wide = |value[63:W_W];
       U_A_SETUP, U_B_SETUP: begin
         hole = at >= 8'd1 && at <= 8'd3;
-        if (at == 8'd0) bits = 7'd11;
-        else if (!at[0]) bits = 7'(ACC_W);
+        if (at == 8'd0) wide = |value[63:11];
+        else if (!at[0]) wide = |value[63:ACC_W];
       end
       U_POOL_A, U_POOL_B: begin
         hole = at >= 8'd3 && at < 8'd64;
-        if (at == 8'd0) bits = 7'(RECIP_W);
-        else if (at >= 8'd64) bits = 7'(KEY_W + 1);
+        if (at == 8'd0) wide = |value[63:RECIP_W];
+        else if (at >= 8'd64) wide = |value[63:KEY_W+1];
       end
-      U_DENSE1_QUANT: bits = 7'(CH * 11);
-      U_DENSE1_SETUP: if (at != 8'd1) bits = at == 8'd0 ? 7'd5 : 7'd8;
-      U_DENSE2_SETUP: bits = 7'(D2_W);
-      U_TABLE: bits = 7'd18;
-      U_TABLE_SETUP: if (at != 8'd3) bits = at == 8'd0 ? 7'd7 : at == 8'd1 ? 7'd23 : 7'(D2_W);
+      U_DENSE1_QUANT: wide = |value[63:CH*11];
+      U_DENSE1_SETUP: begin
+        if (at == 8'd0) wide = |value[63:5];
+        else if (at != 8'd1) wide = |value[63:8];
+      end
+      U_DENSE2_SETUP: wide = |value[63:D2_W];
+      U_TABLE: wide = |value[63:18];
+      U_TABLE_SETUP: begin
+        if (at == 8'd0) wide = |value[63:7];
+        else if (at == 8'd1) wide = |value[63:23];
+        else if (at == 8'd2) wide = |value[63:D2_W];
+      end
       default: ;
     endcase
   end
   // values on which the schedule rests, and kernels
   logic value_fits;
+  wire byte_long = value[63:8] == '0;
   always_comb begin
-    value_fits = (value >> bits) == '0;
+    value_fits = 1'b1;
     if (record[127:120] == U_GLOBAL)
       case (record[67:64])
-        4'd0: value_fits = value <= 64'd2;
-        4'd1: value_fits = value >= 64'd1 && value <= 64'(N);
-        4'd2: value_fits = value >= 64'd1 && value <= 64'd128;
-        4'd3: value_fits = value >= 64'd1 && value <= 64'd64;
-        4'd4: value_fits = value >= 64'd22 && value <= 64'd64;
-        4'd8: value_fits = value >= 64'd10 && value <= 64'd255;
-        4'd9: value_fits = value >= 64'd1 && value <= 64'd10;
-        4'd10: value_fits = value >= 64'd1 && value <= 64'(PASSES);
+        4'd0: value_fits = byte_long && value[7:0] <= 8'd2;
+        4'd1: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'(N);
+        4'd2: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'd128;
+        4'd3: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'd64;
+        4'd4: value_fits = byte_long && value[7:0] >= 8'd22 && value[7:0] <= 8'd64;
+        4'd8: value_fits = byte_long && value[7:0] >= 8'd10;
+        4'd9: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'd10;
+        4'd10: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'(PASSES);
         default: ;
       endcase
     if ((record[127:120] == U_A_SETUP || record[127:120] == U_B_SETUP) && at == 8'd0)
-      value_fits = value[63:11] == '0 && value[0] && value[4] && value[3:0] <= 4'd9 &&
-          value[7:4] <= 4'd9;
-    if (record[127:120] == U_TABLE_SETUP && at == 8'd0)
-      value_fits = value[63:7] == '0 && value[1:0] != 2'd3;
+      value_fits = value[0] && value[4] && value[3:0] <= 4'd9 && value[7:4] <= 4'd9;
+    if (record[127:120] == U_TABLE_SETUP && at == 8'd0) value_fits = value[1:0] != 2'd3;
   end
 
   // every register on which the schedule rests, and pace for all passes and outputs
@@ -128,14 +137,21 @@ module loader #(
       (passes == 3'd1 || 9'(STEPS) >= {5'd0, outputs}) &&
       beats <= (form == 2'd0 ? 8'(LIST_BEATS) : form == 2'd1 ? 8'd128 : 8'd64);
 
-  wire [7:0] wrong = addresses == '0 ? E_UNIT : record[87:64] >= addresses || hole ? E_ADDRESS :
-      !value_fits ? E_VALUE : E_NONE;
-  wire write = left != 0 && in_image;
+  // a record is judged in one cycle, and written or not in the next
+  logic [127:0] judged;
+  logic no_unit, no_address, no_value;
+  wire [7:0] wrong = no_unit ? E_UNIT : no_address ? E_ADDRESS : no_value ? E_VALUE : E_NONE;
   always_ff @(posedge clk_i) begin
-    cfg_we_o <= !rst_i && write && wrong == E_NONE && error_o == E_NONE;
-    cfg_unit_o <= record[127:120];
-    cfg_addr_o <= record[87:64];
-    cfg_data_o <= record[63:0];
+    judged <= record;
+    settling <= !rst_i && !clear_i && (left != 0 || judged_valid);
+    judged_valid <= !rst_i && !clear_i && left != 0 && in_image;
+    no_unit <= addresses == '0;
+    no_address <= record[87:64] >= addresses || hole;
+    no_value <= wide || !value_fits;
+    cfg_we_o <= !rst_i && judged_valid && wrong == E_NONE && error_o == E_NONE;
+    cfg_unit_o <= judged[127:120];
+    cfg_addr_o <= judged[87:64];
+    cfg_data_o <= judged[63:0];
     if (rst_i || clear_i) begin
       left <= '0;
       seen <= '0;
@@ -150,7 +166,8 @@ module loader #(
         if (beat_i[31:0] != MAGIC) error_o <= E_MAGIC;
         else if (beat_i[63:32] != VERSION) error_o <= E_VERSION;
         else if (beat_i[95:64] == 0 || beat_i[95:64] > MOST_RECORDS ||
-                 {beat_i[91:64], 4'd0} + 32'd64 > bytes_i || beat_i[159:128] != N || beat_i[223:192] > F) error_o <= E_SIZE;
+                 {beat_i[91:64], 4'd0} + 32'd64 > bytes_i || beat_i[159:128] != N ||
+                 beat_i[223:192] > F) error_o <= E_SIZE;
       end else begin
         held <= beat_i;
         left <= 3'd4;
@@ -161,7 +178,6 @@ module loader #(
       seen <= seen + 1'b1;
       if (in_image) begin
         check <= check ^ folded;
-        if (error_o == E_NONE) error_o <= wrong;
         if (record[127:120] == U_GLOBAL) begin
           for (int i = 0; i < GLOBALS; i++) if (record[67:64] == 4'(i)) given[i] <= 1'b1;
           if (record[67:64] == 4'd0) form <= record[1:0];
@@ -176,8 +192,11 @@ module loader #(
         end
       end
     end else if (judge_i && error_o == E_NONE) begin
-      if (check != wanted) error_o <= E_CHECK;
-      else if (!(&given) || !paced) error_o <= E_VALUE;
+      if (check_fails) error_o <= E_CHECK;
+      else if (!(&given) || !paced_d) error_o <= E_VALUE;
     end
+    if (!rst_i && !clear_i && judged_valid && error_o == E_NONE) error_o <= wrong;
+    check_fails <= check != wanted;
+    paced_d <= paced;
   end
 endmodule

@@ -47,13 +47,14 @@ module window_input #(
   logic [8:0] beat;
   logic [7:0] pace;
   wire list = form_i == 2'd0;
-  wire last = beat + 9'd1 == beats_i;
+  logic last;  // known a cycle before, for it is asked by the memory's port
   assign ready_o = !last || (pace == 0 && room_i);
   wire take = valid_i && ready_o && !rst_i;
   assign ended_o = take && last;
+  wire [8:0] next_beat = rst_i || (take && last) ? '0 : beat + {8'd0, take};
   always_ff @(posedge clk_i) begin
-    if (rst_i) beat <= '0;
-    else if (take) beat <= last ? '0 : beat + 9'd1;
+    beat <= next_beat;
+    last <= next_beat + 9'd1 == beats_i;
     if (rst_i) pace <= '0;
     else if (take && last) pace <= pace_i - 8'd1;
     else if (pace != 0) pace <= pace - 8'd1;

@@ -1,5 +1,7 @@
 #include "common/sender.h"
 
+#include "common/sender_kafka.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +29,10 @@ bool sender_open(struct sender *s, const struct sender_settings *settings,
 {
     *s = (struct sender){.settings = *settings, .stop = stop};
     const char *where = settings->endpoint;
+    if (sender_kafka_is(where)) {
+        snprintf(s->address, sizeof s->address, "%s", where);
+        return (s->kafka = sender_kafka_open(s, f)) != NULL;
+    }
     bool bind = *where == '@';
     where += *where == '@' || *where == '>';
     s->context = zmq_ctx_new();
@@ -67,7 +73,7 @@ static void take_subscriptions(struct sender *s)
 
 bool sender_heard(struct sender *s)
 {
-    if (!s->settings.pub)
+    if (!s->settings.pub || s->kafka)
         return true;
     take_subscriptions(s);
     return s->subscriptions > 0;
@@ -75,6 +81,8 @@ bool sender_heard(struct sender *s)
 
 enum sender_result sender_wait(struct sender *s, struct failure *f)
 {
+    if (s->kafka)
+        return sender_kafka_wait(s->kafka, f);
     uint64_t start = clock_ns(), limit = s->settings.wait_ns;
     bool pub = s->settings.pub;
     const char *why = NULL;
@@ -131,6 +139,8 @@ static enum sender_result send_part(struct sender *s, zmq_msg_t *part, int flags
 enum sender_result sender_send(struct sender *s, const void *header, size_t header_bytes,
                                struct payload *payload, struct failure *f)
 {
+    if (s->kafka)
+        return sender_kafka_send(s->kafka, header, header_bytes, payload, f);
     zmq_msg_t part[3];
     size_t topic_bytes = strlen(sender_topic);
     bool good = zmq_msg_init_size(&part[0], topic_bytes) == 0 &&
@@ -156,6 +166,7 @@ enum sender_result sender_send(struct sender *s, const void *header, size_t head
 
 void sender_close(struct sender *s, int linger_ms)
 {
+    sender_kafka_close(&s->kafka, linger_ms);
     if (s->socket) {
         set(s, ZMQ_LINGER, linger_ms);
         keys_close(s->socket, &s->monitor);

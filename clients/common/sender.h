@@ -3,6 +3,7 @@
  *     PUSH  blocks while nobody takes messages: nothing is lost, the daemon sets the pace
  *     PUB   knows its subscribers (XPUB); waits for one before the first event, and
  *           where a subscriber is slow either waits or drops the fragment, counted
+ *     kafka://HOST:PORT/TOPIC   a Kafka topic instead of a socket (sender_kafka.h)
  *
  * Not thread-safe. Every wait ends within 0.1 s of `stop` being set.
  */
@@ -26,8 +27,11 @@ struct sender_settings {
     struct keys_files keys;
 };
 
+struct sender_kafka;
+
 struct sender {
     void *context, *socket, *monitor;
+    struct sender_kafka *kafka; /* instead of them, or NULL */
     struct sender_settings settings;
     const volatile sig_atomic_t *stop;
     int subscriptions; /* PUB: topics subscribed to now that match ours */

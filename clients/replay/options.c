@@ -45,7 +45,7 @@ static const struct argp_option table[] = {
     {.doc = "Where to:", .group = 1},
     {"to", KEY_TO, "ENDPOINT", 0,
      "ZeroMQ endpoint; > before it connects (default), @ binds: tcp://127.0.0.1:5555, "
-     "@tcp://*:5555, ipc:///tmp/readout",
+     "@tcp://*:5555, ipc:///tmp/readout; or a Kafka topic: kafka://HOST:PORT/TOPIC",
      1},
     {"pattern", KEY_PATTERN, "push|pub", 0,
      "push (default): nothing is lost, the daemon sets the pace. pub: as a detector that cannot "

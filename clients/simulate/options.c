@@ -53,7 +53,7 @@ static const struct argp_option table[] = {
     {.doc = "To a running sparsed instead of a FILE:", .group = 5},
     {"to", KEY_TO, "ENDPOINT", 0,
      "send samples as the detector would. ZeroMQ; > before it connects (default), @ binds: "
-     "tcp://127.0.0.1:5555, @tcp://*:5555",
+     "tcp://127.0.0.1:5555, @tcp://*:5555; or a Kafka topic: kafka://HOST:PORT/TOPIC",
      5},
     {"pattern", KEY_PATTERN, "push|pub", 0, "push (default), or pub: waits for a subscriber", 5},
     {"wait", KEY_WAIT, "SECONDS", 0, "how long to wait for the peer (default 30, 0 for ever)", 5},

@@ -390,6 +390,28 @@ def test_another_model_is_refused(broker, topic, member, tmp_path, model):
     other.stop()
 
 
+def test_replay_sends_to_a_topic(broker, topic, member, run, tmp_path):
+    """Recorded events go into a topic as they go to a socket, keyed so that they meet; a topic
+    that is not there, and an address that is none, are said in a sentence."""
+    from test_replay import make_file
+    from test_score import samples as recorded
+    events = recorded(3)
+    path = make_file(tmp_path / "events.h5", events, ticks=TICKS)
+    one = member("one").ready()
+    planes = [f"--plane={plane}:{wires}" for plane, wires in WIRES.items()]
+    done = run("sparse-replay", path, "--to", f"kafka://{broker.address}/{topic}", "--quiet",
+               *planes)
+    assert done.returncode == 0, done.stderr
+    messages = broker.read(topic, lambda got: len(got) > 0)
+    assert all(m.key().startswith(b"5.") and dict(m.headers())["fragment"] for m in messages)
+    one.wait(lambda: one.metric('sparsed_kafka_total{what="acknowledged"}') == len(events))
+    one.stop()
+    for wrong, words in ((f"kafka://{broker.address}/nothing", "no topic nothing within 1 s"),
+                         (f"kafka://{broker.address}", "must be kafka://HOST:PORT/TOPIC")):
+        done = run("sparse-replay", path, "--to", wrong, "--wait", "1s", *planes)
+        assert done.returncode != 0 and words in done.stderr, done.stderr
+
+
 def test_no_broker_no_topic(broker, topic, member, run, tmp_path, model):
     """A daemon without a broker waits and says so; a topic that is not there is named."""
     one = member("lonely", overrides=(f"readout.kafka.brokers=127.0.0.1:{_free_port()}",))

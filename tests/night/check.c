@@ -23,8 +23,8 @@ enum { WINDOWS = 3, OUTPUTS = 2, WIRES = 24, BOOKS_EVERY = 16 };
 static uint8_t decided[NIGHT_EVENTS]; /* in this run */
 static uint64_t decisions, decisions_in_run;
 static uint8_t in_force[SHA256_BYTES]; /* the configuration, as the last run record says */
-static uint32_t sent_epoch;   /* of the last decision of `sender` */
-static struct pipeline *last; /* whose threads ran in the last step */
+static uint32_t sent_epoch;            /* of the last decision of `sender` */
+static struct pipeline *last;          /* whose threads ran in the last step */
 
 void check_reset(void)
 {

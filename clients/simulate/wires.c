@@ -103,7 +103,7 @@ bool wires_plane(struct wires *w, const struct charge *q, uint32_t plane, uint64
 
 uint32_t wires_deposits(const struct wires *w, uint32_t wire, const struct deposit **list)
 {
-    *list = w->sorted + w->first[wire];
+    *list = w->sorted == NULL ? NULL : w->sorted + w->first[wire]; /* NULL: no deposit at all */
     return w->first[wire + 1] - w->first[wire];
 }
 

@@ -90,11 +90,11 @@ def read(figures: Path) -> list[dict]:
 
 def tables(points: list[dict]) -> None:
     """The curve, and scores a second of the area of 100,000 LUTs."""
-    print("| N | slots a cycle | LUT | DSP | levels, CARRY4 | latency list, image | interval list,"
-          " image 16 b, 8 b |\n|---|---|---|---|---|---|---|")
+    print("| N | slots a cycle | LUT | DSP | latency list, image | interval list, image 16 b, 8 b |\n"
+          "|---|---|---|---|---|---|")
     for p in points:
         print(f"| {p['slots']} | {p['at_once']} | {p['lut'] / 1e3:.1f}k | {p['DSP']} | "
-              f"{p['levels']}, {p['carries']} | {p['latency_list16']}, {p['latency_image16']} | "
+              f"{p['latency_list16']}, {p['latency_image16']} | "
               f"{p['interval_list16']}, {p['interval_image16']}, {p['interval_image8']} |")
 
     def rate(interval: float, lut: float, ns: float = CLOCK_NS) -> float:

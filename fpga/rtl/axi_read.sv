@@ -34,7 +34,6 @@ module axi_read (
   wire asked = m_axi_arvalid_o && m_axi_arready_i;
   wire came = m_axi_rvalid_i && m_axi_rready_o;
   wire ask = planned && !failed_o && bursts < 4'd8 && (!m_axi_arvalid_o || m_axi_arready_i);
-  assign busy_o = to_come != 0;
   assign valid_o = m_axi_rvalid_i && busy_o;
   assign m_axi_rready_o = ready_i && busy_o;
   assign data_o = m_axi_rdata_i;
@@ -43,6 +42,7 @@ module axi_read (
       to_ask <= '0;
       to_come <= '0;
       bursts <= '0;
+      busy_o <= 1'b0;
       planned <= 1'b0;
       m_axi_arvalid_o <= 1'b0;
       failed_o <= 1'b0;
@@ -50,6 +50,7 @@ module axi_read (
       address <= address_i[47:0];
       to_ask <= beats_i;
       to_come <= beats_i;
+      busy_o <= 1'b1;
       planned <= 1'b0;
       failed_o <= 1'b0;
     end else begin
@@ -64,6 +65,7 @@ module axi_read (
       if (failed_o && !came) to_ask <= '0;
       else if (ask) to_ask <= to_ask - {36'd0, length};
       to_come <= to_come - (came ? 41'd1 : failed_o ? to_ask : 41'd0);
+      if (came ? to_come == 41'd1 : failed_o && to_ask == to_come) busy_o <= 1'b0;
       if (came && m_axi_rresp_i != 2'b00) failed_o <= 1'b1;
       bursts <= bursts + {3'd0, ask} - {3'd0, came && m_axi_rlast_i};
     end

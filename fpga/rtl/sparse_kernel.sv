@@ -131,14 +131,17 @@ module sparse_kernel #(
   logic head_second;
   logic [3:0] score_j;
   logic [5:0] flying, headless;
-  wire [47:0] record_bytes = {42'd0, outputs + 6'd2} << 2;
+  logic [47:0] record_bytes;
+  always_ff @(posedge clk_i) record_bytes <= {42'd0, outputs + 6'd2} << 2;
   axi_write u_write (
       .clk_i, .rst_i(rst), .clear_i(state == CHECK), .valid_i(write_valid),
       .ready_o(write_ready), .address_i({16'd0, write_address}), .data_i(write_data),
       .busy_o(write_busy), .failed_o(write_failed), .m_axi_awvalid_o, .m_axi_awready_i,
       .m_axi_awaddr_o, .m_axi_wvalid_o, .m_axi_wready_i, .m_axi_wdata_o, .m_axi_bvalid_i,
       .m_axi_bready_o, .m_axi_bresp_i);
-  wire score_ends = score_j + 4'd1 == outputs;
+  logic [3:0] last_j;
+  always_ff @(posedge clk_i) last_j <= outputs - 4'd1;
+  wire score_ends = score_j == last_j;
   // nothing is ever written behind the last result
   wire give_score = !score_empty && scores_left != 0;
   wire give_head = !give_score && !head_empty && heads_left != 0;

@@ -51,10 +51,12 @@ module window_input #(
   assign ready_o = !last || (pace == 0 && room_i);
   wire take = valid_i && ready_o && !rst_i;
   assign ended_o = take && last;
-  wire [8:0] next_beat = rst_i || (take && last) ? '0 : beat + {8'd0, take};
+  logic [8:0] left;  // beats to come, while beat is not 0
   always_ff @(posedge clk_i) begin
-    beat <= next_beat;
-    last <= next_beat + 9'd1 == beats_i;
+    if (rst_i) beat <= '0;
+    else if (take) beat <= last ? '0 : beat + 9'd1;
+    if (take ? last : beat == 0) {left, last} <= {beats_i, beats_i == 9'd1};
+    else if (take) {left, last} <= {left - 9'd1, left == 9'd2};
     if (rst_i) pace <= '0;
     else if (take && last) pace <= pace_i - 8'd1;
     else if (pace != 0) pace <= pace - 8'd1;

@@ -23,7 +23,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 KEPT = ("axi_read", "axi_write", "cast_shift", "compress", "conv_end", "conv_gather",
-        "conv_lane", "conv_scatter", "dense_first", "dense_output", "dense_second", "fifo", "loader",
+        "conv_lane", "conv_scatter", "dense_first", "dense_output", "dense_second", "fifo",
+        "loader",
         "pool", "pool_between", "registers", "score_table", "shift_up", "softmax",
         "softmax_lane", "sparse_core", "window_input")
 LUT_SITES = {  # LUTs that a memory or shift register takes
@@ -208,7 +209,8 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--top", default="sparse_kernel", help="module (default: the whole kernel)")
+    parser.add_argument("--top", default="sparse_kernel",
+                        help="module (default: the whole kernel)")
     parser.add_argument("--slots", type=int, default=20,
                         help="N of the kernel; 0 for modules without it (default 20)")
     parser.add_argument("--at-once", type=int, default=1,
@@ -217,7 +219,8 @@ def main() -> None:
                         help="filters of the first convolution, F of the kernel (default 3)")
     parser.add_argument("--modules", action="store_true", help="a line for each kind of module too")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of sentences")
-    parser.add_argument("--keep", type=Path, help="folder for netlists and log (default: none kept)")
+    parser.add_argument("--keep", type=Path,
+                        help="folder for netlists and log (default: none kept)")
     arguments = parser.parse_args()
     parameters = {"N": arguments.slots} if arguments.slots else {}
     if arguments.at_once != 1:

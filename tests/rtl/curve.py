@@ -90,7 +90,8 @@ def read(figures: Path) -> list[dict]:
 
 def tables(points: list[dict]) -> None:
     """The curve, and scores a second of the area of 100,000 LUTs."""
-    print("| N | slots a cycle | LUT | DSP | latency list, image | interval list, image 16 b, 8 b |\n"
+    print("| N | slots a cycle | LUT | DSP | latency list, image | "
+          "interval list, image 16 b, 8 b |\n"
           "|---|---|---|---|---|---|")
     for p in points:
         print(f"| {p['slots']} | {p['at_once']} | {p['lut'] / 1e3:.1f}k | {p['DSP']} | "

@@ -241,7 +241,8 @@ def main() -> None:
     if arguments.modules:
         for kind, (count, own) in sorted(by_module(modules, arguments.top).items()):
             print(f"{count:4} {kind:14} {sentence(own)}")
-    print(f"{arguments.top} N={arguments.slots} S={arguments.at_once} F={arguments.filters}: {sentence(total)}; "
+    print(f"{arguments.top} N={arguments.slots} S={arguments.at_once} F={arguments.filters}: "
+          f"{sentence(total)}; "
           f"longest path {paths.levels} LUT levels, {paths.carries} CARRY4")
     if arguments.modules:
         print(f"levels: {where(paths.level_cells)}\ncarries: {where(paths.carry_cells)}")

@@ -75,10 +75,13 @@ def short(figures: list[Measured]) -> list[str]:
 
 
 def training_rows(cards: list[Path]) -> list[dict]:
-    """What the cards say, one row a training, and counting once a recipe."""
+    """What the cards say, one row a training, and counting once a recipe. Cards of networks of
+    several classes have no area, and are left out."""
     rows = []
     for path in cards:
         card = json.loads(path.read_text())
+        if "auc" not in card["figures"]:
+            continue
         n = card["n_pixels"]
         rows.append({"recipe": card["recipe"], "network": "sparse" if n else "standard", "n": n,
                      "bits": card["plan"]["bits"], "seed": card["seed"],

@@ -7,14 +7,6 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
-static json_t *strings(char *const *item, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(array, json_clean_string(item[i]));
-    return array;
-}
-
 static const char *fate_name(Sparsed__DecisionFate fate)
 {
     switch (fate) {
@@ -59,7 +51,7 @@ static json_t *model(const Sparsed__ModelUsed *m)
     json_t *o = json_object(), *planes = json_array();
     set(o, "name", json_clean_string(m->name));
     set(o, "sha256", json_hex(m->sha256.data, m->sha256.len));
-    set(o, "labels", strings(m->labels, m->n_labels));
+    set(o, "labels", json_clean_strings(m->labels, m->n_labels));
     for (size_t i = 0; i < m->n_planes; i++)
         (void)json_array_append_new(planes, json_integer(m->planes[i]));
     set(o, "planes", planes);
@@ -99,8 +91,8 @@ json_t *decision_json_object(const Sparsed__Decision *d)
     set(o, "decided_time_ns", json_unsigned(d->decided_time_ns));
     set(o, "accept", json_boolean(d->accept));
     set(o, "fate", json_string(fate_name(d->fate)));
-    set(o, "rules_fired", strings(d->rules_fired, d->n_rules_fired));
-    set(o, "rules_prescaled", strings(d->rules_prescaled, d->n_rules_prescaled));
+    set(o, "rules_fired", json_clean_strings(d->rules_fired, d->n_rules_fired));
+    set(o, "rules_prescaled", json_clean_strings(d->rules_prescaled, d->n_rules_prescaled));
     set(o, "pass_through", json_boolean(d->pass_through));
     json_t *windows = json_array(), *wires = json_array(), *models = json_array();
     for (size_t i = 0; i < d->n_windows; i++)

@@ -35,6 +35,14 @@ json_t *json_clean_string(const char *from_outside)
     return value;
 }
 
+json_t *json_clean_strings(char *const *from_outside, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(array, json_clean_string(from_outside[i]));
+    return array;
+}
+
 json_t *json_hex(const uint8_t *data, size_t n)
 {
     char text[2 * 64 + 1]; /* hashes are 32 bytes; anything longer is cut */

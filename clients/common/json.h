@@ -21,6 +21,9 @@ json_t *json_unsigned(uint64_t n);
 /* A string, cleaned as text_clean does. */
 json_t *json_clean_string(const char *from_outside);
 
+/* An array of them. */
+json_t *json_clean_strings(char *const *from_outside, size_t n);
+
 /* Lower-case hexadecimal. */
 json_t *json_hex(const uint8_t *data, size_t n);
 

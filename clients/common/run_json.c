@@ -13,14 +13,6 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
-static json_t *strings(char *const *item, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(array, json_clean_string(item[i]));
-    return array;
-}
-
 static json_t *counts(Sparsed__RunRecord__Count *const *list, size_t n)
 {
     json_t *o = json_object();
@@ -37,7 +29,7 @@ static json_t *models(const Sparsed__RunRecord *r)
         json_t *o = json_object(), *planes = json_array();
         set(o, "name", json_clean_string(m->name));
         set(o, "sha256", json_hex(m->sha256.data, m->sha256.len));
-        set(o, "labels", strings(m->labels, m->n_labels));
+        set(o, "labels", json_clean_strings(m->labels, m->n_labels));
         for (size_t k = 0; k < m->n_planes; k++)
             (void)json_array_append_new(planes, json_integer(m->planes[k]));
         set(o, "planes", planes);

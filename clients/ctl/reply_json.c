@@ -8,14 +8,6 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
-static json_t *strings(char *const *item, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(array, json_clean_string(item[i]));
-    return array;
-}
-
 static json_t *numbers(Sparsed__RunStatus__Number *const *list, size_t n)
 {
     json_t *o = json_object();
@@ -44,14 +36,14 @@ static json_t *status(const Sparsed__RunStatus *s)
     set(o, "last_event_run", json_integer(s->last_event_run));
     set(o, "healthy", json_boolean(s->healthy));
     set(o, "health", json_clean_string(s->health));
-    set(o, "pending", strings(s->pending, s->n_pending));
+    set(o, "pending", json_clean_strings(s->pending, s->n_pending));
     set(o, "drain_left_ns", json_unsigned(s->drain_left_ns));
     set(o, "last_result", json_clean_string(s->last_result));
     set(o, "configuration_file", json_clean_string(s->configuration_file));
     set(o, "configuration_sha256",
         json_hex(s->configuration_sha256.data, s->configuration_sha256.len));
     set(o, "engine", json_clean_string(s->engine));
-    set(o, "models", strings(s->models, s->n_models));
+    set(o, "models", json_clean_strings(s->models, s->n_models));
     set(o, "changes", json_unsigned(s->changes));
     set(o, "working_directory", json_clean_string(s->working_directory));
     return o;
@@ -80,7 +72,7 @@ json_t *reply_json_object(const Sparsed__ControlReply *reply)
     set(o, "schema_version", json_integer(reply->schema_version));
     set(o, "outcome", json_string(outcome(reply)));
     set(o, "text", json_clean_string(reply->text));
-    set(o, "allowed", strings(reply->allowed, reply->n_allowed));
+    set(o, "allowed", json_clean_strings(reply->allowed, reply->n_allowed));
     set(o, "status", status(reply->status));
     if (reply->configuration[0] != '\0')
         set(o, "configuration", json_clean_string(reply->configuration));

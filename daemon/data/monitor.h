@@ -189,6 +189,7 @@ struct fpga_monitor {
     X(redelivered, "messages that the group had received before")                                  \
     X(skipped, "messages left out: their events had been decided")                                 \
     X(set_aside, "messages that are no fragment, on the dead-letter topic")                        \
+    X(not_set_aside, "messages that are no fragment, and could not be put there")                  \
     X(full, "times that too many messages were in flight")                                         \
     X(errors, "errors in place of messages")                                                       \
     X(pauses, "times that the partitions were paused")                                             \
@@ -197,7 +198,9 @@ struct fpga_monitor {
     X(commits, "commits of offsets")                                                               \
     X(commit_failures, "commits of offsets that failed; they are tried again")                     \
     X(acknowledged, "decisions that the broker has")                                               \
-    X(undelivered, "decisions that were given up; their events come again")
+    X(undelivered,                                                                                 \
+      "decisions that did not reach the broker before the end: their events come again")           \
+    X(refused_decisions, "decisions that the broker will never take: too large")
 
 struct kafka_monitor {
     _Atomic bool used, consumes; /* by the configuration; as the readout */

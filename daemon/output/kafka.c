@@ -18,18 +18,32 @@ struct kafka_decisions {
     rd_kafka_queue_t *queue;
 };
 
+/* What the broker will never take must not come again for ever: it is done. */
+static bool never(rd_kafka_resp_err_t why)
+{
+    return why == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || why == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
+}
+
+static void fail(struct kafka_decisions *k, rd_kafka_resp_err_t why, struct receipt *receipt)
+{
+    counter_add(never(why) ? &k->monitor->kafka.refused_decisions : &k->monitor->kafka.undelivered,
+                1);
+    log_limited(LOG_LEVEL_ERROR, "kafka: %s: a decision was not delivered: %s", k->settings->topic,
+                rd_kafka_err2str(why));
+    if (never(why))
+        receipt_done(receipt);
+}
+
 static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
     struct kafka_decisions *k = opaque;
     (void)rk;
-    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        counter_add(&k->monitor->kafka.acknowledged, 1);
-        receipt_done(m->_private);
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        fail(k, m->err, m->_private);
         return;
     }
-    counter_add(&k->monitor->kafka.undelivered, 1);
-    log_limited(LOG_LEVEL_ERROR, "kafka: %s: a decision was not delivered: %s", k->settings->topic,
-                rd_kafka_err2str(m->err));
+    counter_add(&k->monitor->kafka.acknowledged, 1);
+    receipt_done(m->_private);
 }
 
 static void on_error(rd_kafka_t *rk, int why, const char *text, void *opaque)
@@ -117,9 +131,7 @@ bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev, con
         return true;
     if (why == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return false;
-    counter_add(&k->monitor->kafka.undelivered, 1); /* too large, or the topic is refused */
-    log_limited(LOG_LEVEL_ERROR, "kafka: %s: a decision of %zu bytes was not taken: %s",
-                k->settings->topic, bytes, rd_kafka_err2str(why));
+    fail(k, why, ev->receipt);
     return true;
 }
 

@@ -4,8 +4,9 @@
  *
  * The producer is idempotent: what it sends again the broker has once. A decision that is made
  * again (an event that came again) has the same key, so a compacted topic keeps one. Nothing
- * is given up: while the broker is away decisions wait in the queue, and when that is full the
- * output thread waits, then the event slots, then the readout. The output thread owns it.
+ * is given up but what is larger than the broker takes, which is counted: while the broker is
+ * away decisions wait in the queue, and when that is full the output thread waits, then the event
+ * slots, then the readout. The output thread owns it.
  */
 #ifndef SPARSED_OUTPUT_KAFKA_H
 #define SPARSED_OUTPUT_KAFKA_H

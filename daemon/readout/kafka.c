@@ -182,17 +182,21 @@ static void on_error(rd_kafka_t *rk, int why, const char *text, void *opaque)
     log_limited(LOG_LEVEL_WARN, "kafka: %s: %s", rd_kafka_err2name(why), text);
 }
 
+/* Whether it could be set aside or not, the partition goes on. */
+static void end_letter(struct kafka_readout *k, rd_kafka_resp_err_t why, struct receipt *receipt)
+{
+    bool good = why == RD_KAFKA_RESP_ERR_NO_ERROR;
+    counter_add(good ? &k->monitor->kafka.set_aside : &k->monitor->kafka.not_set_aside, 1);
+    if (!good)
+        log_limited(LOG_LEVEL_ERROR, "kafka: %s: a message could not be set aside: %s",
+                    k->settings->dead_letter, rd_kafka_err2str(why));
+    receipt_done(receipt);
+}
+
 static void on_letter(rd_kafka_t *rk, const rd_kafka_message_t *letter, void *opaque)
 {
-    struct kafka_readout *k = opaque;
     (void)rk;
-    if (letter->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        counter_add(&k->monitor->kafka.set_aside, 1);
-        receipt_done(letter->_private);
-    } else { /* not done: it comes again after a restart, and is set aside then */
-        log_limited(LOG_LEVEL_ERROR, "kafka: %s: a message could not be set aside: %s",
-                    k->settings->dead_letter, rd_kafka_err2str(letter->err));
-    }
+    end_letter(opaque, letter->err, letter->_private);
 }
 
 /* ---- life ---- */
@@ -405,8 +409,7 @@ void kafka_readout_set_aside(struct kafka_readout *k, const struct message *m,
         RD_KAFKA_V_HEADER(header_name, zmq_msg_data(header), (ssize_t)zmq_msg_size(header)),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(m->receipt), RD_KAFKA_V_END);
     if (failed != RD_KAFKA_RESP_ERR_NO_ERROR)
-        log_limited(LOG_LEVEL_ERROR, "kafka: %s: a message could not be set aside: %s",
-                    k->settings->dead_letter, rd_kafka_err2str(failed));
+        end_letter(k, failed, m->receipt);
 }
 
 /* ---- the clock's share ---- */

@@ -40,12 +40,14 @@ struct kafka_readout *kafka_readout_create(const struct kafka_readout_settings *
 /* Commits what is done, leaves the group. All messages must be closed. */
 void kafka_readout_destroy(struct kafka_readout **k);
 
-/* Takes the next message, with its receipt. Never blocks. CLOSED: the group was left, for the
- * reason that was logged. */
+/* Takes the next message, with its receipt. Never blocks; never CLOSED: who left the group has
+ * nothing to take. */
 enum receive_result kafka_readout_receive(struct kafka_readout *k, struct message *m);
 
-/* Puts a message that is no fragment aside; its receipt is done once the broker has it, or at
- * once without a dead-letter topic. The message stays the caller's. */
+/* Puts a message that is no fragment aside. Its receipt is done once the broker has it or it
+ * cannot be put there (counted, with a line in the log), or at once without a dead-letter topic:
+ * a message that nobody can read never stops its partition. The message stays the caller's.
+ * Any thread. */
 void kafka_readout_set_aside(struct kafka_readout *k, const struct message *m,
                              enum fragment_fate why);
 

@@ -353,7 +353,7 @@ const struct metric metrics_table[] = {
     {"sparsed_kafka_lag", METRIC_GAUGE, metrics_kafka_lag,
      "Messages in them that were not received yet."},
     {"sparsed_kafka_total", METRIC_COUNTER, metrics_kafka_counts,
-     "What happened between the daemon and the brokers (docs/operations.md)."},
+     "What happened between the daemon and the brokers (docs/kafka.md)."},
     {"sparsed_windows_total", METRIC_COUNTER, windows, "Windows scored."},
     {"sparsed_windows_truncated_total", METRIC_COUNTER, windows_truncated,
      "Windows with more active pixels than their model takes."},

@@ -380,6 +380,28 @@ def test_poison_is_set_aside(broker, topic, member, answer):
     assert len(broker.read(topic + ".dead", lambda got: len(got) >= 12)) == 12
 
 
+def test_what_no_topic_takes(broker, topic, member):
+    """Topics that take only small messages: dead letters and decisions are refused for ever. Each
+    is counted, and nothing of it comes again."""
+    for use in ("dead", "decisions"):
+        broker.topic(f"{topic}.small.{use}", 1, **{"max.message.bytes": "20"})
+    one = member("one", overrides=(f"readout.kafka.dead_letter={topic}.small.dead",
+                                   f"output.kafka.topic={topic}.small.decisions")).ready()
+    producer = broker.producer()
+    for partition in range(6):
+        producer.produce(topic, b"no header, and too long for some", partition=partition)
+    producer.flush()
+    produce(broker, topic, fragments(0, 10))
+    one.wait(lambda: one.metric('sparsed_kafka_total{what="not_set_aside"}') == 6)
+    one.wait(lambda: one.metric('sparsed_kafka_total{what="refused_decisions"}') == 10)
+    one.stop()
+    again = member("again").ready()
+    produce(broker, topic, fragments(10, 10))
+    again.wait(lambda: again.metric('sparsed_kafka_total{what="acknowledged"}') == 10)
+    assert again.metric('sparsed_kafka_total{what="set_aside"}') == 0
+    again.stop()
+
+
 def test_another_model_is_refused(broker, topic, member, tmp_path, model):
     """A partition that one model judged is not taken by a member with another; unless it is
     allowed."""

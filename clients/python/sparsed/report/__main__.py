@@ -36,6 +36,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cards", nargs="+", type=Path, default=[], metavar="NAME.card.json",
                         help="cards of trainings, of several seeds and recipes: a table and a plot "
                              "of area against N")
+    parser.add_argument("--overlap", action="store_true",
+                        help="the best sparse network also over windows that overlap by half, in "
+                             "wires and in time: three times the windows, and the scoring")
     parser.add_argument("--work", type=Path, default=Path("scores"), metavar="FOLDER",
                         help="where score files are kept; one that is newer than its model and "
                              "events is used again (default: scores)")
@@ -43,13 +46,15 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def scored(model: Path, events: Path, args: argparse.Namespace) -> Scores:
+def scored(model: Path, events: Path, args: argparse.Namespace, overlap: bool = False) -> Scores:
     """Scores of one model over one file, by sparse-score unless they are there."""
-    out = args.work / f"{model.name.removesuffix('.model.h5')}.{events.stem}.h5"
+    tiling = ".overlap" if overlap else ""
+    out = args.work / f"{model.name.removesuffix('.model.h5')}.{events.stem}{tiling}.h5"
     if not out.exists() or out.stat().st_mtime < max(model.stat().st_mtime, events.stat().st_mtime):
         args.work.mkdir(parents=True, exist_ok=True)
         print(f"scoring {events} by {model}", flush=True)
-        command = [args.sparse_score, str(model), str(events), "-o", str(out)]
+        command = [args.sparse_score, str(model), str(events), "-o", str(out),
+                   *(half_strides(model) if overlap else [])]
         if subprocess.run(command, stdout=subprocess.DEVNULL).returncode != 0:
             out.unlink(missing_ok=True)
             sys.exit(f"{' '.join(command)}: failed")
@@ -65,6 +70,14 @@ def limit_of(model: Path) -> int | None:
     return None
 
 
+def half_strides(model: Path) -> list[str]:
+    """Arguments of sparse-score: from one window to the next, half of it."""
+    with h5py.File(model) as file:
+        size = file["preprocessing"].attrs
+        return [part for which in ("time_bins", "wires") for part in
+                ("--set", f"engine.window_stride_{which}={int(size[f'window_{which}']) // 2}")]
+
+
 def by_window(networks: dict[str, Scores]) -> list[list[object]]:
     return [[name, judge.window_area(s), *judge.window_efficiencies(s)]
             for name, s in networks.items()]
@@ -72,6 +85,23 @@ def by_window(networks: dict[str, Scores]) -> list[list[object]]:
 
 def short(figures: list[Measured]) -> list[str]:
     return ["too few" if np.isnan(m.value) else str(m) for m in figures]
+
+
+def tiling_section(tilings: dict[str, tuple[Scores, Scores]], name: str) -> list[str]:
+    """Windows side by side against windows that overlap: every coincidence rule, by event."""
+    rows = []
+    for tiling, (neutrino, cosmic) in tilings.items():
+        count = len(neutrino.event) / neutrino.events
+        rows += [[tiling, f"{count:.0f}", rule.name,
+                  *short(judge.event_efficiencies(neutrino, cosmic, rule))] for rule in judge.RULES]
+    return [page.heading("Windows that overlap"),
+            page.paragraph(f"{name}, whole events. Windows that overlap by half cut fewer vertices "
+                           "at their edges, and give cosmics more chances."),
+            page.table(["windows", "an event", "rule", *(f"kept at {r:.1%}" for r in judge.RATES)],
+                       rows),
+            page.figure(plots.tiling_curves(tilings),
+                        "Neutrino events kept against the accept rate of cosmic-only events, each "
+                        "tiling under its best rule.")]
 
 
 def training_rows(cards: list[Path]) -> list[dict]:
@@ -132,6 +162,13 @@ def main() -> None:
     areas = {name: judge.window_area(s).value for name, s in networks.items()}
     best = max((n for n in networks if n != plots.COUNT and "standard" not in n), key=areas.get,
                default=first)
+    tilings = {"side by side": (networks[best], cosmics[best])}
+    if args.overlap:
+        model = next(m for m in args.models if m.name.removesuffix(".model.h5") == best)
+        tilings["overlapping by half"] = tuple(scored(model, f, args, overlap=True)
+                                               for f in (args.neutrino, args.cosmic))
+    standard = max((n for n in networks if "standard" in n), key=areas.get, default=best)
+    few = {n: networks[n] for n in dict.fromkeys((best, standard, plots.COUNT))}
     rate = 0.01
     kinds = {i: "best" if n == best else "muted" if n == plots.COUNT else ""
              for i, n in enumerate(networks)}
@@ -151,10 +188,11 @@ def main() -> None:
                     "Neutrino events kept against the accept rate of cosmic-only events."),
         page.figure(plots.rule_curves(networks[best], cosmics[best]),
                     f"Coincidence rules compared, {best}."),
-        page.figure(plots.by_energy(networks, cosmics, palette, rules, rate),
+        page.figure(plots.by_energy(few, cosmics, palette, rules, rate),
                     "By neutrino energy, at 1 % of cosmic-only events."),
-        page.figure(plots.by_interaction(networks, cosmics, palette, rules, rate),
+        page.figure(plots.by_interaction(few, cosmics, palette, rules, rate),
                     "By interaction, at 1 % of cosmic-only events."),
+        *(tiling_section(tilings, best) if args.overlap else []),
         page.heading("By window"),
         page.paragraph("Signal: windows of the tiling that hold the true vertex. Background: windows "
                        "of the same planes without a bin of the neutrino. Errors have the event as "

@@ -82,6 +82,18 @@ def rule_curves(scores: Scores, cosmic: Scores) -> str:
     return _svg(figure)
 
 
+def tiling_curves(tilings: dict[str, tuple[Scores, Scores]]) -> str:
+    """One line a tiling, under the rule that is best for it."""
+    figure, axes = plt.subplots()
+    for (tiling, (scores, cosmic)), style in zip(tilings.items(), ("-", "--")):
+        rule = judge.best_rule(scores, cosmic)
+        axes.plot(*curve(*judge.event_values(scores, cosmic, rule)), style,
+                  label=f"{tiling}, {rule.name}")
+    _efficiency_axes(axes, "accept rate of cosmic-only events", "neutrino events kept")
+    axes.legend(loc="upper left")
+    return _svg(figure)
+
+
 def by_energy(networks: dict[str, Scores], cosmics: dict[str, Scores], palette: dict,
               rules: dict[str, judge.Rule], rate: float) -> str:
     edges = np.array([0.2, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 4.0])

@@ -1,9 +1,9 @@
 #include "base/curve.h"
 
-#include <errno.h>
+#include "base/secret.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <zmq.h>
 
 enum { LINE_BYTES = 256, MAX_LINES = 1000 };
@@ -29,24 +29,15 @@ static bool take_secret(const char *line, char secret[CURVE_TEXT_BYTES])
 bool curve_read_secret(const char *path, const char *setting, char secret[CURVE_TEXT_BYTES],
                        struct error *err)
 {
-    struct stat about;
-    FILE *from = fopen(path, "re");
-    if (from == NULL || fstat(fileno(from), &about) != 0) {
-        (void)error_set(err, ERROR_CONFIG, "%s = \"%s\": %s", setting, path, strerror(errno));
-        if (from != NULL)
-            (void)fclose(from);
+    FILE *from = secret_open(path, setting, err);
+    if (from == NULL)
         return false;
-    }
-    bool found = false, open = (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+    bool found = false;
     char line[LINE_BYTES] = "";
-    for (int i = 0; !open && !found && i < MAX_LINES && fgets(line, sizeof line, from); i++)
+    for (int i = 0; !found && i < MAX_LINES && fgets(line, sizeof line, from); i++)
         found = take_secret(line, secret);
     explicit_bzero(line, sizeof line);
     (void)fclose(from);
-    if (open)
-        return error_set(err, ERROR_CONFIG,
-                         "%s = \"%s\": others than its owner may use it (mode %03o): chmod 600",
-                         setting, path, (unsigned)about.st_mode & 0777U);
     if (!found)
         return error_set(err, ERROR_CONFIG,
                          "%s = \"%s\": has no secret-key; sparse-keys makes such a file", setting,

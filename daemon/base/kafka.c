@@ -1,12 +1,19 @@
 #include "base/kafka.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { LEVEL_ERROR = 3, LEVEL_WARNING = 4, MAX_PROPERTY_BYTES = 128 };
+enum {
+    LEVEL_ERROR = 3,
+    LEVEL_WARNING = 4,
+    MAX_PROPERTY_BYTES = 128,
+    MAX_LINE_BYTES = 8192, /* a certificate may be one, with \n */
+    MAX_WHERE_BYTES = 640,
+};
 
 /* librdkafka's levels are syslog's. It repeats itself: so do we not. */
 static void take_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -45,21 +52,57 @@ bool kafka_conf_set_number(rd_kafka_conf_t *conf, const char *key, const char *p
     return kafka_conf_set(conf, key, property, text, err);
 }
 
+/* Sets "property=value"; `where` names it in an error, which does not repeat a value that came out
+ * of a file: it may be a password. */
+static bool set_text(rd_kafka_conf_t *conf, const char *where, const char *text, bool secret,
+                     struct error *err)
+{
+    char property[MAX_PROPERTY_BYTES], why[256];
+    const char *equals = strchr(text, '=');
+    size_t bytes = equals == NULL ? 0 : (size_t)(equals - text);
+    if (bytes == 0 || bytes >= sizeof property)
+        return error_set(err, ERROR_CONFIG, "%s: \"%s\": must be \"property=value\"%s", where,
+                         secret ? "..." : text, secret ? "" : " or \"@FILE\"");
+    memcpy(property, text, bytes);
+    property[bytes] = '\0';
+    if (!secret)
+        return kafka_conf_set(conf, where, property, equals + 1, err);
+    if (rd_kafka_conf_set(conf, property, equals + 1, why, sizeof why) == RD_KAFKA_CONF_OK)
+        return true;
+    return error_set(err, ERROR_CONFIG, "%s: %s: no such property, or not such a value", where,
+                     property);
+}
+
+/* A line each; empty ones and those that begin with # say nothing. */
+static bool set_file(rd_kafka_conf_t *conf, const char *key, const char *path, struct error *err)
+{
+    char line[MAX_LINE_BYTES], where[MAX_WHERE_BYTES];
+    bool good = true;
+    FILE *from = secret_open(path, key, err);
+    if (from == NULL)
+        return false;
+    for (int n = 1; good && fgets(line, sizeof line, from) != NULL; n++) {
+        size_t bytes = strcspn(line, "\r\n");
+        (void)snprintf(where, sizeof where, "%s: %s:%d", key, path, n);
+        if (bytes + 1 == sizeof line)
+            good = error_set(err, ERROR_CONFIG, "%s: a line may have %d bytes", where,
+                             MAX_LINE_BYTES - 2);
+        line[bytes] = '\0';
+        if (good && line[0] != '\0' && line[0] != '#')
+            good = set_text(conf, where, line, true, err);
+    }
+    explicit_bzero(line, sizeof line);
+    (void)fclose(from);
+    return good;
+}
+
 bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *const *text, uint32_t n,
                         struct error *err)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        char property[MAX_PROPERTY_BYTES];
-        const char *equals = strchr(text[i], '=');
-        size_t bytes = equals == NULL ? 0 : (size_t)(equals - text[i]);
-        if (bytes == 0 || bytes >= sizeof property)
-            return error_set(err, ERROR_CONFIG, "%s: \"%s\": must be \"property=value\"", key,
-                             text[i]);
-        memcpy(property, text[i], bytes);
-        property[bytes] = '\0';
-        if (!kafka_conf_set(conf, key, property, equals + 1, err))
+    for (uint32_t i = 0; i < n; i++)
+        if (!(text[i][0] == '@' ? set_file(conf, key, text[i] + 1, err)
+                                : set_text(conf, key, text[i], false, err)))
             return false;
-    }
     return true;
 }
 

@@ -22,7 +22,9 @@ bool kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *property
 bool kafka_conf_set_number(rd_kafka_conf_t *conf, const char *key, const char *property,
                            uint64_t value, struct error *err);
 
-/* Each of text[0 .. n) is "property=value": what a site needs, such as security.protocol. */
+/* Each of text[0 .. n) is "property=value", what a site needs, such as security.protocol; or
+ * "@FILE", whose lines are such (base/secret.h says who may read it): passwords stay out of the
+ * configuration, which is shown to whoever asks. */
 bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *const *text, uint32_t n,
                         struct error *err);
 

@@ -85,7 +85,7 @@ S("readout.kafka.in_flight",       readout.kafka.in_flight,          UINT, START
 S("readout.kafka.queue",           readout.kafka.queue_bytes,        BYTES, START, "64 MiB", "1 MiB", "1 GiB", "", "of messages fetched in advance") \
 S("readout.kafka.dead_letter",     readout.kafka.dead_letter,        TEXT, START, "", "0", "", "", "topic for messages that are no fragment, with the reason in the header; '': they are counted only") \
 S("readout.kafka.mixed",           readout.kafka.mixed,              CHOICE, START, "refuse", "", "", "refuse | allow", "a partition that was last judged with other models or rules: leave the group, or go on with ours") \
-S("readout.kafka.properties",      readout.kafka.properties,         STRINGS, START, "[]", "0", "", "", "of librdkafka, as \"security.protocol=ssl\"") \
+S("readout.kafka.properties",      readout.kafka.properties,         STRINGS, START, "[]", "0", "", "", "of librdkafka, as \"security.protocol=ssl\"; \"@FILE\": its lines are such, for passwords") \
 \
 S("imaging.workers",          imaging.workers,          UINT, START, "2", "1", "256", "threads", "that reduce fragments") \
 S("imaging.edge_values",      imaging.edge_values,      UINT, START, "65536", "0", "268435456", "time bins", "kept for each event where fragments share a pooled pixel; 0: fragments must be cut at multiples of pool_wires") \
@@ -140,7 +140,7 @@ S("output.high_water_mark",    output.high_water_mark,     UINT, START, "10000",
 S("output.kafka.brokers",      output.kafka.brokers,       TEXT, START, "", "0", "", "", "decisions to a Kafka topic: \"host:port,host:port\"; '': not") \
 S("output.kafka.topic",        output.kafka.topic,         TEXT, START, "decisions", "1", "", "", "keyed by run, subrun and event; best compacted (cleanup.policy=compact)") \
 S("output.kafka.queue",        output.kafka.queue,         UINT, START, "10000", "1", "1000000", "decisions", "that may wait for the broker; when it is full, events wait, then the readout") \
-S("output.kafka.properties",   output.kafka.properties,    STRINGS, START, "[]", "0", "", "", "of librdkafka, as \"security.protocol=ssl\"") \
+S("output.kafka.properties",   output.kafka.properties,    STRINGS, START, "[]", "0", "", "", "of librdkafka, as \"security.protocol=ssl\"; \"@FILE\": its lines are such, for passwords") \
 S("output.record.directory",   output.record.directory,    TEXT, START, "", "0", "", "", "where accepted events are recorded; '': nowhere") \
 S("output.record.contents",    output.record.contents,     FLAGS, START, "['decision', 'windows']", "1", "", "decision | windows | samples", "what is recorded of an accepted event") \
 S("output.record.flush",       output.record.flush_ns,     NS, LIVE, "1 s", "10 ms", "1 h", "", "a kill loses at most what came after the last flush") \

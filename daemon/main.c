@@ -154,6 +154,7 @@ static bool open_all(struct daemon *d, const struct arguments *arguments, struct
     if (d->guard == NULL)
         return false;
     s->readout.doors = s->output.doors = s->service.doors = guard_doors(d->guard);
+    s->service.kafka = &s->output.kafka;
     struct run_origin origin = {.file = arguments->config,
                                 .overrides = arguments->override,
                                 .n_overrides = arguments->n_overrides,

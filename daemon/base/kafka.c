@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     LEVEL_ERROR = 3,
@@ -104,6 +105,23 @@ bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *cons
                                 : set_text(conf, key, text[i], false, err)))
             return false;
     return true;
+}
+
+rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const char *topic, const char *key,
+                                  const char *about, const void *body, size_t bytes, void *opaque)
+{
+    return rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key, strlen(key)),
+                             RD_KAFKA_V_VALUE((void *)(uintptr_t)body, bytes),
+                             RD_KAFKA_V_HEADER("topic", about, (ssize_t)strlen(about)),
+                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(opaque),
+                             RD_KAFKA_V_END);
+}
+
+void kafka_host(char host[KAFKA_HOST_BYTES])
+{
+    if (gethostname(host, KAFKA_HOST_BYTES) != 0)
+        (void)snprintf(host, KAFKA_HOST_BYTES, "unknown");
+    host[KAFKA_HOST_BYTES - 1] = '\0';
 }
 
 void kafka_wake_by(rd_kafka_queue_t *queue, int fd)

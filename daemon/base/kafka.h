@@ -1,5 +1,6 @@
 /* kafka: what our two sides of a Kafka broker share (readout/kafka.c takes messages,
- * output/kafka.c sends decisions): their configuration and the log.
+ * output/kafka.c sends decisions, service/metrics_topic.c metrics): their configuration and the
+ * log.
  */
 #ifndef SPARSED_BASE_KAFKA_H
 #define SPARSED_BASE_KAFKA_H
@@ -9,6 +10,8 @@
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { KAFKA_HOST_BYTES = 65 };
 
 /* A configuration with the brokers ("host:port,host:port"), our name, and librdkafka's log
  * led into ours. NULL: `err` names `key` and value. */
@@ -27,6 +30,14 @@ bool kafka_conf_set_number(rd_kafka_conf_t *conf, const char *key, const char *p
  * configuration, which is shown to whoever asks. */
 bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *const *text, uint32_t n,
                         struct error *err);
+
+/* Gives a copy of `body` to a producer, without waiting; `about` is the header "topic", `opaque`
+ * comes back with the acknowledgement. */
+rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const char *topic, const char *key,
+                                  const char *about, const void *body, size_t bytes, void *opaque);
+
+/* This machine's name, for keys: many daemons have one configuration. */
+void kafka_host(char host[KAFKA_HOST_BYTES]);
 
 /* Makes `queue` write the eventfd `fd` whenever something comes into it that was empty. */
 void kafka_wake_by(rd_kafka_queue_t *queue, int fd);

@@ -13,6 +13,13 @@ static void check_readout(const struct readout_settings *r, struct config_report
                           "readout.kafka.brokers must be given where readout.kind = \"kafka\"");
 }
 
+static void check_output(const struct kafka_output_settings *k, struct config_report *report)
+{
+    if (k->metrics_topic[0] != '\0' && k->brokers[0] == '\0')
+        config_report_add(report, 0,
+                          "output.kafka.brokers must be given where output.kafka.metrics_topic is");
+}
+
 void config_check_given(const struct settings *s, const struct config_places *places,
                         struct config_report *report)
 {
@@ -38,6 +45,7 @@ void config_check_given(const struct settings *s, const struct config_places *pl
             config_report_add(report, 0, "at least one [[%s]] must be given",
                               settings_arrays[a].key);
     check_readout(&s->readout, report);
+    check_output(&s->output.kafka, report);
 }
 
 static config_place place_of(const struct config_places *places, const char *key, uint32_t element)

@@ -141,6 +141,7 @@ S("output.kafka.brokers",      output.kafka.brokers,       TEXT, START, "", "0",
 S("output.kafka.topic",        output.kafka.topic,         TEXT, START, "decisions", "1", "", "", "keyed by run, subrun and event; best compacted (cleanup.policy=compact)") \
 S("output.kafka.queue",        output.kafka.queue,         UINT, START, "10000", "1", "1000000", "decisions", "that may wait for the broker; when it is full, events wait, then the readout") \
 S("output.kafka.properties",   output.kafka.properties,    STRINGS, START, "[]", "0", "", "", "of librdkafka, as \"security.protocol=ssl\"; \"@FILE\": its lines are such, for passwords") \
+S("output.kafka.metrics_topic", output.kafka.metrics_topic, TEXT, START, "", "0", "", "", "for the message of service.metrics, keyed by detector.name and host; '': none; other brokers for it need a restart") \
 S("output.record.directory",   output.record.directory,    TEXT, START, "", "0", "", "", "where accepted events are recorded; '': nowhere") \
 S("output.record.contents",    output.record.contents,     FLAGS, START, "['decision', 'windows']", "1", "", "decision | windows | samples", "what is recorded of an accepted event") \
 S("output.record.flush",       output.record.flush_ns,     NS, LIVE, "1 s", "10 ms", "1 h", "", "a kill loses at most what came after the last flush") \

@@ -200,7 +200,9 @@ struct fpga_monitor {
     X(acknowledged, "decisions that the broker has")                                               \
     X(undelivered,                                                                                 \
       "decisions that did not reach the broker before the end: their events come again")           \
-    X(refused_decisions, "decisions that the broker will never take: too large")
+    X(refused_decisions, "decisions that the broker will never take: too large")                   \
+    X(missed_records, "records of runs that the broker does not have")                             \
+    X(missed_metrics, "metrics messages that the broker does not have; the next brings the same")
 
 struct kafka_monitor {
     _Atomic bool used, consumes; /* by the configuration; as the readout */

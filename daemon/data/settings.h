@@ -177,6 +177,7 @@ struct kafka_output_settings {
     char topic[SETTINGS_NAME_BYTES];
     uint32_t queue; /* decisions that may wait for the broker */
     struct settings_strings properties;
+    char metrics_topic[SETTINGS_NAME_BYTES]; /* empty: no metrics */
 };
 
 struct output_settings {
@@ -194,9 +195,10 @@ struct service_settings {
     struct settings_strings control; /* REP; none: runs by itself */
     uint32_t run;                    /* number of a run that begins by itself */
     uint64_t metrics_interval_ns;
-    uint64_t stop_limit_ns;    /* how long a stop may finish what is in flight */
-    uint32_t log_level;        /* enum log_level */
-    const struct doors *doors; /* as in readout */
+    uint64_t stop_limit_ns;                    /* how long a stop may finish what is in flight */
+    uint32_t log_level;                        /* enum log_level */
+    const struct doors *doors;                 /* as in readout */
+    const struct kafka_output_settings *kafka; /* not of the file: NULL or where metrics go, too */
 };
 
 struct security_settings {

@@ -14,14 +14,25 @@ static const char key[] = "output.kafka";
 struct kafka_decisions {
     const struct kafka_output_settings *settings;
     struct monitor *monitor;
+    uint32_t records; /* sent and not acknowledged, besides decisions */
     rd_kafka_t *producer;
     rd_kafka_queue_t *queue;
 };
+
+/* In the place of a receipt: of a run's record nobody keeps a message. */
+static char a_record;
 
 /* What the broker will never take must not come again for ever: it is done. */
 static bool never(rd_kafka_resp_err_t why)
 {
     return why == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || why == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
+}
+
+static void fail_record(struct kafka_decisions *k, rd_kafka_resp_err_t why)
+{
+    counter_add(&k->monitor->kafka.missed_records, 1);
+    log_limited(LOG_LEVEL_ERROR, "kafka: %s: a run's record was not delivered: %s",
+                k->settings->topic, rd_kafka_err2str(why));
 }
 
 static void fail(struct kafka_decisions *k, rd_kafka_resp_err_t why, struct receipt *receipt)
@@ -38,6 +49,12 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaq
 {
     struct kafka_decisions *k = opaque;
     (void)rk;
+    if (m->_private == &a_record) {
+        k->records--;
+        if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            fail_record(k, m->err);
+        return;
+    }
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         fail(k, m->err, m->_private);
         return;
@@ -104,9 +121,10 @@ void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
     if (k == NULL)
         return;
     if (rd_kafka_flush(k->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        int left = rd_kafka_outq_len(k->producer);
-        counter_add(&k->monitor->kafka.undelivered, (uint64_t)left);
-        log_error("kafka: %s: %d decisions were not delivered: their events come again",
+        uint32_t left = kafka_decisions_waiting(k) - k->records;
+        counter_add(&k->monitor->kafka.undelivered, left);
+        counter_add(&k->monitor->kafka.missed_records, k->records);
+        log_error("kafka: %s: %" PRIu32 " decisions were not delivered: their events come again",
                   k->settings->topic, left);
         (void)rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     }
@@ -116,23 +134,31 @@ void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
     *handle = NULL;
 }
 
-bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev, const char *topic,
-                          const void *body, size_t bytes)
+bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev,
+                          const struct kafka_parts *parts)
 {
     char id[64];
-    int n = snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32 ".%" PRIu64, ev->id.run, ev->id.subrun,
-                     ev->id.event);
-    rd_kafka_resp_err_t why = rd_kafka_producev(
-        k->producer, RD_KAFKA_V_TOPIC(k->settings->topic), RD_KAFKA_V_KEY(id, (size_t)n),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)body, bytes),
-        RD_KAFKA_V_HEADER("topic", topic, (ssize_t)strlen(topic)),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(ev->receipt), RD_KAFKA_V_END);
+    (void)snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32 ".%" PRIu64, ev->id.run, ev->id.subrun,
+                   ev->id.event);
+    rd_kafka_resp_err_t why =
+        kafka_produce(k->producer, k->settings->topic, id, topic, body, bytes, ev->receipt);
     if (why == RD_KAFKA_RESP_ERR_NO_ERROR)
         return true;
     if (why == RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return false;
     fail(k, why, ev->receipt);
     return true;
+}
+
+void kafka_decisions_send_record(struct kafka_decisions *k, const char *topic, const char *id,
+                                 const void *body, size_t bytes)
+{
+    rd_kafka_resp_err_t why =
+        kafka_produce(k->producer, k->settings->topic, id, topic, body, bytes, &a_record);
+    if (why == RD_KAFKA_RESP_ERR_NO_ERROR)
+        k->records++;
+    else
+        fail_record(k, why);
 }
 
 bool kafka_decisions_poll(struct kafka_decisions *k)

@@ -38,10 +38,15 @@ void kafka_decisions_destroy(struct kafka_decisions **k, uint64_t limit_ns);
 bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev, const char *topic,
                           const void *body, size_t bytes);
 
+/* Sends what is said about a run (output/run_record.h), with a key of its own. What cannot be
+ * delivered is counted and in the log: nothing waits for it. */
+void kafka_decisions_send_record(struct kafka_decisions *k, const char *topic, const char *key,
+                                 const void *body, size_t bytes);
+
 /* Takes acknowledgements. False: the queue is full, decisions have to wait. */
 bool kafka_decisions_poll(struct kafka_decisions *k);
 
-/* Decisions that were sent and not acknowledged. */
+/* Decisions and records that were sent and not acknowledged. */
 uint32_t kafka_decisions_waiting(struct kafka_decisions *k);
 
 #endif

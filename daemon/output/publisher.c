@@ -228,8 +228,12 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
     counter_add(sent ? &p->monitor->decisions_published : &p->monitor->decisions_unsent, 1);
 }
 
-void publisher_send_record(struct publisher *p, const char *topic, const void *body, size_t bytes)
+void publisher_send_record(struct publisher *p, const char *topic, const char *key,
+                           const void *body, size_t bytes)
 {
+    if (p->kafka != NULL) {
+        kafka_decisions_send_record(p->kafka, topic, key, body, bytes);
+    }
     if (p->pub != NULL && !send_both(p->pub, topic, body, bytes)) {
         (void)send_to_those_with_room(p->pub, topic, body, bytes);
     }

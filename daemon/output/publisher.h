@@ -59,9 +59,10 @@ void publisher_remove(struct publisher *p, const struct run_info *info);
  * `wall_ns` since the epoch (decided_time_ns). Never blocks, never fails. */
 void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns, uint64_t wall_ns);
 
-/* Sends a message that is not a decision (output/run_record.h). The thread that sends
- * decisions, or another while there is none. Never blocks. */
-void publisher_send_record(struct publisher *p, const char *topic, const void *body, size_t bytes);
+/* Sends a message that is not a decision (output/run_record.h); `key` is Kafka's. The thread that
+ * sends decisions, or another while there is none. Never blocks. */
+void publisher_send_record(struct publisher *p, const char *topic, const char *key,
+                           const void *body, size_t bytes);
 
 /* Closes the sockets; what peers have not fetched is given up `linger_ms` after
  * the context's termination begins. */

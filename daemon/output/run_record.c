@@ -3,8 +3,11 @@
 #include "output/run_record.h"
 
 #include "base/hash.h"
+#include "base/kafka.h"
 #include "proto/run.pb-c.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef Sparsed__RunRecord__Count message_count;
@@ -38,6 +41,15 @@ const char *run_record_topic(enum run_record_kind kind)
         [RUN_RECORD_END] = "run.end",
     };
     return topics[kind];
+}
+
+void run_record_key(const struct run_record *r, enum run_record_kind kind,
+                    const struct run_info *info, char key[RUN_RECORD_KEY_BYTES])
+{
+    char host[KAFKA_HOST_BYTES];
+    kafka_host(host);
+    (void)snprintf(key, RUN_RECORD_KEY_BYTES, "%s@%s.%" PRIu32 ".%" PRIu64 ".%" PRIu32,
+                   run_record_topic(kind), host, r->number, r->begin_wall_ns, info->epoch);
 }
 
 /* protobuf-c has no const; nothing writes through these. */

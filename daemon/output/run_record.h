@@ -27,6 +27,13 @@ struct run_record {
 /* "run.begin", "run.change", "run.end" */
 const char *run_record_topic(enum run_record_kind kind);
 
+enum { RUN_RECORD_KEY_BYTES = 160 };
+
+/* A key that no other record has: TOPIC@HOST.NUMBER.BEGIN_NS.EPOCH. A compacted topic, into which
+ * many daemons write, keeps all of them. */
+void run_record_key(const struct run_record *r, enum run_record_kind kind,
+                    const struct run_info *info, char key[RUN_RECORD_KEY_BYTES]);
+
 /* A packed sparsed.RunRecord, written at `wall_ns`; the caller frees it. NULL: no memory. */
 uint8_t *run_record_message(const struct run_record *r, enum run_record_kind kind,
                             const struct run_info *info, uint64_t wall_ns, size_t *bytes);

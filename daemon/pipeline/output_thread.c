@@ -18,12 +18,7 @@ static void give_back(struct pipeline *p, struct ring *ring, struct event *ev)
  * says what, before it. */
 static void tell_change(struct pipeline *p, const struct run_info *info)
 {
-    size_t bytes = 0;
-    uint8_t *message =
-        run_record_message(&p->run, RUN_RECORD_CHANGE, info, clock_wall_ns(), &bytes);
-    if (message != NULL)
-        publisher_send_record(p->publisher, run_record_topic(RUN_RECORD_CHANGE), message, bytes);
-    free(message);
+    pipeline_publish_record(p, RUN_RECORD_CHANGE, info, clock_wall_ns());
     p->shown_epoch = info->epoch;
 }
 

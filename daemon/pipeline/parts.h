@@ -303,6 +303,11 @@ static inline bool pipeline_stopped(const struct pipeline *p, enum stop_state st
 }
 
 /* What the run's end says, as far as it has come. */
+/* Says among the decisions that a run begins or ends, or that decisions are made with something
+ * else. */
+void pipeline_publish_record(struct pipeline *p, enum run_record_kind kind,
+                             const struct run_info *info, uint64_t wall_ns);
+
 void pipeline_end_record(const struct pipeline *p, struct run_record *r, uint64_t wall_ns);
 
 /* Events that output and recorder are done with give their slots back. True: there were

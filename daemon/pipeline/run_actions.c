@@ -96,7 +96,7 @@ static bool is_the_daemons(const char *key)
 {
     return strncmp(key, "security.", strlen("security.")) == 0 ||
            strcmp(key, "service.http") == 0 || strcmp(key, "service.metrics") == 0 ||
-           strcmp(key, "service.control") == 0;
+           strcmp(key, "service.control") == 0 || strcmp(key, "output.kafka.metrics_topic") == 0;
 }
 
 static bool check_the_daemons(const struct settings *first, const struct settings *wanted,

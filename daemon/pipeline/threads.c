@@ -19,14 +19,17 @@
 
 /* ---- records ---- */
 
-static void publish_record(struct pipeline *p, enum run_record_kind kind, uint64_t wall_ns)
+void pipeline_publish_record(struct pipeline *p, enum run_record_kind kind,
+                             const struct run_info *info, uint64_t wall_ns)
 {
     size_t bytes = 0;
-    uint8_t *message = run_record_message(&p->run, kind, pipeline_run_info(p), wall_ns, &bytes);
+    char key[RUN_RECORD_KEY_BYTES];
+    uint8_t *message = run_record_message(&p->run, kind, info, wall_ns, &bytes);
+    run_record_key(&p->run, kind, info, key);
     if (message == NULL)
         log_warn("no memory for the run's record");
     else
-        publisher_send_record(p->publisher, run_record_topic(kind), message, bytes);
+        publisher_send_record(p->publisher, run_record_topic(kind), key, message, bytes);
     free(message);
 }
 
@@ -84,7 +87,7 @@ bool pipeline_begin(struct pipeline *p, const struct run_begin *run, struct erro
         atomic_store(&p->monitor->thread[i].threads, i == THREAD_workers ? p->n_workers : 1);
     monitor_time_begin(p->monitor, run->now_ns);
     p->shown_epoch = pipeline_run_info(p)->epoch;
-    publish_record(p, RUN_RECORD_BEGIN, run->wall_ns);
+    pipeline_publish_record(p, RUN_RECORD_BEGIN, pipeline_run_info(p), run->wall_ns);
     return true;
 }
 
@@ -222,7 +225,7 @@ void pipeline_finish(struct pipeline *p, uint64_t now_ns, uint64_t wall_ns)
     atomic_store(&p->monitor->heartbeat_ns, 0); /* nobody is silent who is not there */
     pipeline_end_record(p, &last, wall_ns);
     p->run = last;
-    publish_record(p, RUN_RECORD_END, wall_ns);
+    pipeline_publish_record(p, RUN_RECORD_END, pipeline_run_info(p), wall_ns);
 }
 
 /* The limit is over: first everybody is told to give up, then it is told who did not. */

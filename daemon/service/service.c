@@ -10,6 +10,7 @@
 #include "service/health.h"
 #include "service/http.h"
 #include "service/metrics.h"
+#include "service/metrics_topic.h"
 #include "service/systemd.h"
 #include "service/watch.h"
 
@@ -25,8 +26,10 @@ enum { LINGER_MS = 200, LARGEST_INCOMING_BYTES = 4096 /* subscriptions */ };
 struct service {
     const struct service_settings *settings;
     struct metrics_source source;
-    struct http *http; /* NULL: none */
-    void *socket;      /* NULL: none */
+    struct monitor *counts;      /* what the topic does not get */
+    struct http *http;           /* NULL: none */
+    void *socket;                /* NULL: none */
+    struct metrics_topic *topic; /* NULL: none */
     pthread_t thread;
     bool has_thread;
     struct wake wake;
@@ -39,8 +42,18 @@ struct service {
     uint64_t next_metrics_ns, next_pet_ns, next_watch_ns;
 };
 
+static void publish_to_topic(struct service *s, const uint8_t *message, size_t bytes)
+{
+    const struct run_info *info = run_info_borrow(s->source.board);
+    metrics_topic_send(s->topic, info->settings->detector.name, message, bytes);
+    run_info_return(s->source.board);
+}
+
 static void publish(struct service *s, uint64_t now_ns)
 {
+    if (s->socket == NULL && s->topic == NULL) {
+        return;
+    }
     static const char topic[] = "metrics";
     size_t bytes = 0;
     uint8_t *message = metrics_message(&s->source, now_ns, clock_wall_ns(), &bytes);
@@ -49,8 +62,12 @@ static void publish(struct service *s, uint64_t now_ns)
         return;
     }
     /* PUB drops for subscribers whose queue is full: the next one brings the same. */
-    if (zmq_send(s->socket, topic, sizeof topic - 1, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
+    if (s->socket != NULL &&
+        zmq_send(s->socket, topic, sizeof topic - 1, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
         (void)zmq_send(s->socket, message, bytes, ZMQ_DONTWAIT);
+    }
+    if (s->topic != NULL) {
+        publish_to_topic(s, message, bytes);
     }
     free(message);
 }
@@ -132,9 +149,7 @@ static void come_round(struct service *s, uint64_t now_ns)
         look(s, now_ns);
     }
     if (now_ns >= s->next_metrics_ns) {
-        if (s->socket != NULL) {
-            publish(s, now_ns);
-        }
+        publish(s, now_ns);
         tell_status(s);
         s->next_metrics_ns = now_ns + s->settings->metrics_interval_ns;
     }
@@ -171,9 +186,7 @@ static void *run(void *self)
     }
     tell_state(s);
     look(s, clock_monotonic_ns());
-    if (s->socket != NULL) {
-        publish(s, clock_monotonic_ns());
-    }
+    publish(s, clock_monotonic_ns());
     return NULL;
 }
 
@@ -194,6 +207,16 @@ static bool open_socket(struct service *s, void *zmq_context, struct error *err)
            endpoint_attach_all(s->socket, &s->settings->metrics, true, "service.metrics", err);
 }
 
+static bool open_topic(struct service *s, struct error *err)
+{
+    const struct kafka_output_settings *kafka = s->settings->kafka;
+    if (kafka == NULL || kafka->metrics_topic[0] == '\0') {
+        return true;
+    }
+    s->topic = metrics_topic_create(kafka, s->counts, err);
+    return s->topic != NULL;
+}
+
 static bool start(struct service *s, void *zmq_context, struct error *err)
 {
     if (s->source.watch == NULL) {
@@ -211,7 +234,7 @@ static bool start(struct service *s, void *zmq_context, struct error *err)
             return false;
         }
     }
-    if (!open_socket(s, zmq_context, err)) {
+    if (!open_socket(s, zmq_context, err) || !open_topic(s, err)) {
         return false;
     }
     int why = pthread_create(&s->thread, NULL, run, s);
@@ -231,6 +254,7 @@ struct service *service_start(const struct service_settings *settings, struct mo
         return NULL;
     }
     s->settings = settings;
+    s->counts = monitor;
     s->source = (struct metrics_source){monitor, board, watch_create(monitor), &monitor->gallery};
     s->watchdog_ns = systemd_watchdog_ns();
     if (!start(s, zmq_context, err)) {
@@ -251,6 +275,7 @@ void service_stop(struct service **service)
         (void)pthread_join(s->thread, NULL);
     }
     http_stop(&s->http);
+    metrics_topic_destroy(&s->topic, LINGER_MS * NS_PER_MS);
     if (s->socket != NULL) {
         (void)zmq_close(s->socket);
     }

@@ -3,6 +3,7 @@ comes, goes, dies or stands still, every event is decided, and decided as one pr
 import os
 import random
 import signal
+import socket
 import sys
 import time
 import urllib.request
@@ -43,6 +44,7 @@ properties = ["session.timeout.ms=6000", "heartbeat.interval.ms=500", "fetch.wai
 [output.kafka]
 brokers = "{brokers}"
 topic = "{topic}.decisions"
+metrics_topic = "{topic}.metrics"
 [[engine.model]]
 file = "{model}"
 [[trigger.rule]]
@@ -68,7 +70,6 @@ def broker(tmp_path_factory):
 
 
 def _free_port():
-    import socket
     while True:
         port = random.randrange(10000, 32000)
         with socket.socket() as s:
@@ -86,6 +87,7 @@ def topic(broker, request):
     broker.topic(name)
     broker.topic(name + ".decisions", 2, **{"cleanup.policy": "compact"})
     broker.topic(name + ".dead", 1)
+    broker.topic(name + ".metrics", 1, **{"cleanup.policy": "compact"})
     return name
 
 
@@ -198,11 +200,17 @@ def decisions(broker, topic, events, seconds=90):
     messages = broker.read(topic + ".decisions", lambda got: {m.key() for m in got} >= {
         f"7.0.{event}".encode() for event in events}, seconds)
     out: dict[int, set] = {}
+    messages = [m for m in messages if about(m).startswith("decision.")]
     for message in messages:
         d = sparsed.Decision.FromString(message.value())
         assert message.key() == f"{d.run}.{d.subrun}.{d.event}".encode()
         out.setdefault(d.event, set()).add(said_of(d))
     return out, len(messages)
+
+
+def about(message) -> str:
+    """What ZeroMQ has as a message's topic."""
+    return dict(message.headers())["topic"].decode()
 
 
 def said_of(d):
@@ -280,6 +288,53 @@ def test_one_member(broker, topic, member, answer):
     _, messages = decisions(broker, topic, range(120))
     assert messages == 120  # none of the first hundred came again
     again.stop()
+
+
+def test_runs_and_metrics(broker, topic, member):
+    """What ZeroMQ's subscribers get goes to Kafka, too: begin and end of a run among the decisions,
+    each under a key of its own, so that a compacted topic does not keep one daemon's alone; and
+    the metrics, a daemon a key."""
+    names = ("one", "two")
+    members = [member(name, overrides=("service.metrics_interval=50 ms",)).ready()
+               for name in names]
+    produce(broker, topic, fragments(0, 20))
+    decisions(broker, topic, range(20))
+    for one in members:
+        one.stop()
+    runs = [m for m in broker.read(topic + ".decisions", lambda got: len(got) >= 24)
+            if about(m).startswith("run.")]
+    assert sorted(about(m) for m in runs) == ["run.begin"] * 2 + ["run.end"] * 2
+    assert len({m.key() for m in runs}) == 4
+    for message in runs:
+        record = sparsed.RunRecord.FromString(message.value())
+        assert record.instance in names and message.key().startswith(about(message).encode() + b"@")
+        assert about(message) == "run.begin" or record.complete
+    metrics = broker.read(topic + ".metrics", lambda got: all(
+        any(m.key().startswith(name.encode() + b"@") and decided(m) is not None for m in got)
+        for name in names))
+    assert {m.key().decode() for m in metrics} == {f"{n}@{socket.gethostname()}" for n in names}
+    last = {m.key(): decided(m) for m in metrics}
+    assert sum(last.values()) == 20, "the last message has the last numbers"
+
+
+def decided(message) -> float | None:
+    """Events that the daemon had decided, as its metrics message says; all fates."""
+    assert about(message) == "metrics"
+    families = {f.name: f for f in sparsed.Metrics.FromString(message.value()).families}
+    events = families.get("sparsed_events_total")
+    return None if events is None else sum(s.value for s in events.samples)
+
+
+def test_metrics_wait_for_nobody(broker, topic, member, answer):
+    """A topic for metrics that is not there costs messages of metrics, counted, and nothing else."""
+    rows = fragments(0, 40)
+    one = member("one", overrides=("output.kafka.metrics_topic=not.there",
+                                   "service.metrics_interval=50 ms")).ready()
+    produce(broker, topic, rows)
+    said, _ = decisions(broker, topic, range(40))
+    check(said, answer(rows, range(40)))
+    one.wait(lambda: one.metric('sparsed_kafka_total{what="missed_metrics"}') > 0)
+    one.stop()
 
 
 def owner(members, rng):

@@ -134,8 +134,8 @@ void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
     *handle = NULL;
 }
 
-bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev,
-                          const struct kafka_parts *parts)
+bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev, const char *topic,
+                          const void *body, size_t bytes)
 {
     char id[64];
     (void)snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32 ".%" PRIu64, ev->id.run, ev->id.subrun,

@@ -29,18 +29,20 @@ enum { BENCH_MAX_ROUNDS = 201, BENCH_MAX_SERIES = 24 };
 struct goals; /* goals.h */
 
 struct bench_options {
-    const char *model;     /* a model file, for engine and the whole daemon; may be NULL */
-    bool model_given;      /* on the command line */
-    const char *models;    /* folder of this project's own models */
-    const char *kernel;    /* C simulation of a network, libkernel_NAME.so; may be NULL */
-    const char *python;    /* an interpreter that has onnxruntime */
-    const char *rtl;       /* the simulated kernel, libkernel_rtl.so; may not be there */
-    const char *resources; /* lines of fpga/rtl/measure.py --json; may be NULL */
-    uint32_t rounds;       /* 3 .. BENCH_MAX_ROUNDS */
-    uint32_t events;       /* of each latency run */
-    uint32_t soak_s;       /* how long memory is watched */
-    bool json;             /* one object a line, no table */
-    struct goals *goals;   /* where results go that a goal is set for */
+    const char *model;  /* a model file, for engine and the whole daemon; may be NULL */
+    bool model_given;   /* on the command line */
+    const char *models; /* folder of this project's own models */
+    const char *kernel; /* C simulation of a network, libkernel_NAME.so; may be NULL */
+    const char *python; /* an interpreter that has onnxruntime */
+    const char *rtl;    /* the simulated kernel, libkernel_rtl.so; may not be there */
+    const char *rdkafka_performance; /* librdkafka's own measure; may be NULL */
+    const char *brokers;             /* Kafka's; NULL: one is started */
+    const char *resources;           /* lines of fpga/rtl/measure.py --json; may be NULL */
+    uint32_t rounds;                 /* 3 .. BENCH_MAX_ROUNDS */
+    uint32_t events;                 /* of each latency run */
+    uint32_t soak_s;                 /* how long memory is watched */
+    bool json;                       /* one object a line, no table */
+    struct goals *goals;             /* where results go that a goal is set for */
 };
 
 /* One thing to measure, and what was measured. */
@@ -109,5 +111,6 @@ int bench_latency(const struct bench_options *o);
 int bench_workers(const struct bench_options *o);
 int bench_memory(const struct bench_options *o);
 int bench_fpga(const struct bench_options *o);
+int bench_kafka(const struct bench_options *o);
 
 #endif

@@ -15,7 +15,7 @@ static const struct {
     {"engine", bench_windows},    {"active", bench_active},   {"chains", bench_chains},
     {"peers", bench_peers},       {"offload", bench_offload}, {"imaging", bench_imaging},
     {"pipeline", bench_pipeline}, {"latency", bench_latency}, {"workers", bench_workers},
-    {"memory", bench_memory},     {"fpga", bench_fpga},
+    {"memory", bench_memory},     {"fpga", bench_fpga},       {"kafka", bench_kafka},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -45,6 +45,10 @@ static const struct argp_option options[] = {
      "build/bench-peer/bin/python of the sources)",
      0},
     {"rtl", 't', "FILE", 0, "fpga: libkernel_rtl.so (default: this build's, target kernel_rtl)", 0},
+    {"rdkafka-performance", 'K', "FILE", 0,
+     "kafka: librdkafka's examples/rdkafka_performance, built (docs/benchmarks.md)", 0},
+    {"brokers", 'b', "HOST:PORT", 0,
+     "kafka: measure at this broker (default: one that tests/kafka/broker.py starts)", 0},
     {"resources", 'R', "FILE", 0,
      "fpga: what fpga/rtl/measure.py --json said of kernels, a line each", 0},
     {"seconds", 's', "S", 0, "memory: how long it is watched: 2 .. 86400, default 20", 0},
@@ -69,6 +73,7 @@ static const char doc[] =
     "  workers   the whole daemon over inproc, two workers against one\n"
     "  memory    the whole daemon at full rate: does its memory grow?\n"
     "  fpga      the kernel in SystemVerilog: cycles, and resources if they were counted\n"
+    "  kafka     readout and decisions of a Kafka broker, against rdkafka_performance\n"
     "  all       all of these, and what a whole MicroBooNE needs\n\n"
     "The last table is the goals: what was measured, against what, and whether it is enough. "
     "A ratio is the peer's time over ours: 1 is as fast. Where it spreads too much from "
@@ -117,6 +122,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'R':
         a->options.resources = arg;
+        return 0;
+    case 'K':
+        a->options.rdkafka_performance = arg;
+        return 0;
+    case 'b':
+        a->options.brokers = arg;
         return 0;
     case 's':
         a->options.soak_s = number("seconds", arg, 2, 86400, state);

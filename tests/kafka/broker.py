@@ -1,12 +1,15 @@
 """A real Kafka broker of one node (KRaft), for the time of a test."""
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -117,3 +120,32 @@ class Broker:
             return messages
         finally:
             consumer.close()
+
+
+def main() -> None:
+    """A broker until standard input ends."""
+    parser = argparse.ArgumentParser(
+        description="Starts a Kafka broker of one node with empty logs, prints its address and "
+                    "the number of its process, and ends it, logs and all, when standard input "
+                    "ends.",
+        epilog="example: broker.py --set log.retention.bytes=100000000")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="a line of server.properties; may be given again")
+    arguments = parser.parse_args()
+
+    def free_port() -> int:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            return s.getsockname()[1]
+
+    if why := absent():
+        parser.exit(1, f"broker.py: {why}\n")
+    with tempfile.TemporaryDirectory(prefix="broker-") as folder:
+        broker = Broker(Path(folder), free_port, **dict(p.split("=", 1) for p in arguments.set))
+        print(broker.address, broker.process.pid, flush=True)
+        sys.stdin.read()
+        broker.close()
+
+
+if __name__ == "__main__":
+    main()

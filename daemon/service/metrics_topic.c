@@ -86,8 +86,10 @@ void metrics_topic_destroy(struct metrics_topic **handle, uint64_t limit_ns)
     struct metrics_topic *t = *handle;
     if (t == NULL)
         return;
-    if (rd_kafka_flush(t->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_flush(t->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         (void)rd_kafka_purge(t->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        (void)rd_kafka_flush(t->producer, 0); /* on_delivered hears of each */
+    }
     rd_kafka_destroy(t->producer);
     free(t);
     *handle = NULL;

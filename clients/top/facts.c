@@ -139,7 +139,8 @@ double facts_sum(const struct facts_list *l)
 bool facts_is_event_loss(const char *fate)
 {
     return strcmp(fate, "accepted") != 0 && strcmp(fate, "rejected") != 0 &&
-           strcmp(fate, "prescaled") != 0 && strcmp(fate, "throttled") != 0;
+           strcmp(fate, "prescaled") != 0 && strcmp(fate, "throttled") != 0 &&
+           strcmp(fate, "forwarded") != 0;
 }
 
 double facts_events_lost(const struct facts *f)

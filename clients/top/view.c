@@ -205,7 +205,9 @@ static void render_ledger(struct view *v, const struct facts *f)
     struct view_line *l = begin(v, "ledger");
     add(l, "in %s =", count(f->events_in));
     for (size_t i = 0; i < f->event_fates.n; i++)
-        if (!facts_is_event_loss(f->event_fates.entry[i].name))
+        if (!facts_is_event_loss(f->event_fates.entry[i].name) &&
+            (strcmp(f->event_fates.entry[i].name, "forwarded") != 0 ||
+             f->event_fates.entry[i].value > 0))
             add(l, " %s %s +", f->event_fates.entry[i].name, count(f->event_fates.entry[i].value));
     add(l, " lost %s + in flight %s", count(lost), count(f->in_flight));
     l->bad = facts_sum(&f->broken) > 0;

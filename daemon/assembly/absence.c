@@ -173,3 +173,12 @@ enum loss absence_explain(struct absence *a, struct event *ev, bool stopping, ui
     tell(a, ev);
     return first;
 }
+
+void absence_repeat(struct absence *a, const struct event *ev)
+{
+    enum loss first = LOSS_deadline;
+    for (uint32_t i = 0; i < ev->n_missing; i++)
+        first = ev->missing[i].why < first ? ev->missing[i].why : first;
+    counter_add(&a->m->events_timed_out[first], 1);
+    tell(a, ev);
+}

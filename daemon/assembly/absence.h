@@ -40,4 +40,8 @@ void absence_learn(struct absence *a, const struct fragment *f);
  * incomplete. Returns the event's cause, the first that one of its sources has. */
 enum loss absence_explain(struct absence *a, struct event *ev, bool stopping, uint64_t now_ns);
 
+/* The same of an event that another daemon gave up and explained (event->brought): what it found
+ * stands. */
+void absence_repeat(struct absence *a, const struct event *ev);
+
 #endif

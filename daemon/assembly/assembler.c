@@ -10,6 +10,8 @@
 #include "assembly/assembler.h"
 
 #include "assembly/book.h"
+#include "assembly/plane_image.h"
+#include "assembly/whole.h"
 #include "base/bits.h"
 #include "base/clock.h"
 #include "data/pixel.h"
@@ -33,6 +35,7 @@ struct slot {
     uint32_t next, previous; /* in the list it stands in */
     uint64_t deadline_ns;
     struct edges edges[SETTINGS_MAX_PLANES];
+    uint64_t *masked[SETTINGS_MAX_PLANES]; /* of whole events; else NULL */
 };
 
 struct list {
@@ -135,6 +138,10 @@ static bool create_slot(struct assembler *a, struct slot *s)
             if (e->value == NULL)
                 return false;
         }
+        if (a->settings.whole_events)
+            s->masked[p] = take(a, bits_words(plane_wires(g, p)), sizeof(uint64_t));
+        if (a->settings.whole_events && s->masked[p] == NULL)
+            return false;
         if (a->settings.wire_hits)
             image->wire_hits = take(a, pg->wires, sizeof *image->wire_hits);
         if (a->settings.wire_hits && image->wire_hits == NULL)
@@ -196,6 +203,7 @@ void assembler_destroy(struct assembler **handle)
             free(a->slot[i].event.plane[p].wire_present);
             free(a->slot[i].event.plane[p].wire_hits);
             free(a->slot[i].edges[p].value);
+            free(a->slot[i].masked[p]);
         }
         free(a->slot[i].event.kept);
     }
@@ -241,7 +249,7 @@ static uint32_t open_slot(struct assembler *a, const struct fragment *f)
     e->first_fragment_ns = e->last_fragment_ns = f->arrived_ns;
     e->complete_ns = e->scored_ns = e->decided_ns = 0;
     e->nonfinite_bins = 0;
-    e->incomplete = false;
+    e->incomplete = e->brought = false;
     e->n_kept = e->n_missing = 0;
     e->info = NULL;
     e->receipt = NULL;
@@ -256,22 +264,6 @@ static uint32_t open_slot(struct assembler *a, const struct fragment *f)
 }
 
 /* --- a fragment joins its event ------------------------------------------ */
-
-static void add_hits(const struct plane_geometry *pg, struct plane_image *image,
-                     const struct hit *hit, uint32_t n)
-{
-    uint32_t channels = pg->channels;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t row = hit[i].row, col = hit[i].col / channels;
-        uint64_t *word = &image->mask[row * pg->words_per_row + col / 64];
-        uint64_t bit = UINT64_C(1) << (col % 64);
-        union pixel_value *value = &image->value[(size_t)(row * pg->cols + col) * channels];
-        if (channels > 1 && (*word & bit) == 0)
-            memset(value, 0, channels * sizeof *value);
-        *word |= bit;
-        value[hit[i].col % channels] = hit[i].value;
-    }
-}
 
 /* Whether the fragment fits what its event has already; ASSEMBLED: it does. */
 static enum fragment_fate check(const struct assembler *a, const struct slot *s,
@@ -310,7 +302,7 @@ static void join(struct assembler *a, struct slot *s, const struct reduced *r, u
         image->sample_type = f->sample_type;
         image->raw = a->g->images && f->sample_type != SAMPLE_FLOAT32;
     }
-    add_hits(&a->g->plane[f->plane], image, r->hit, r->n_hits);
+    plane_image_add(&a->g->plane[f->plane], image, r->hit, r->n_hits);
     if (image->wire_hits != NULL && r->wire_hits != NULL)
         memcpy(&image->wire_hits[first], r->wire_hits, wires * sizeof *r->wire_hits);
     if (r->n_edges > 0) {
@@ -331,7 +323,7 @@ static void finish(struct assembler *a, uint32_t i)
         struct plane_image *image = &s->event.plane[p];
         uint32_t n = pixel_from_edges(&a->g->plane[p], image->sample_type, s->edges[p].value,
                                       s->edges[p].count, a->scratch, s->edges[p].count);
-        add_hits(&a->g->plane[p], image, a->scratch, n);
+        plane_image_add(&a->g->plane[p], image, a->scratch, n);
     }
     s->event.incomplete = s->event.wires_missing > 0;
     list_remove(a, &a->open, i);
@@ -347,11 +339,30 @@ static enum fragment_fate no_slot(struct assembler *a, const struct identity *id
     return FRAGMENT_NO_SLOT;
 }
 
+/* Opens its event's slot and completes it at once. */
+static enum fragment_fate push_whole(struct assembler *a, const struct reduced *r, uint64_t now_ns)
+{
+    const struct fragment *f = &r->fragment;
+    uint32_t i = NO_SLOT_INDEX;
+    enum book_state answer = book_find(a->book, &f->id, &i);
+    if (answer == BOOK_CLOSED || answer == BOOK_OPEN)
+        return FRAGMENT_DUPLICATE;
+    i = answer == BOOK_REFUSED ? NO_SLOT_INDEX : open_slot(a, f);
+    if (i == NO_SLOT_INDEX)
+        return answer == BOOK_REFUSED ? FRAGMENT_NO_SLOT : no_slot(a, &f->id, now_ns);
+    whole_fill(&a->slot[i].event, a->g, r, a->slot[i].masked);
+    book_close(a->book, &f->id, now_ns);
+    finish(a, i);
+    return FRAGMENT_ASSEMBLED;
+}
+
 enum fragment_fate assembler_push(struct assembler *a, const struct reduced *r, uint64_t now_ns)
 {
     const struct fragment *f = &r->fragment;
     uint32_t i = NO_SLOT_INDEX;
     book_tidy(a->book, now_ns);
+    if (r->whole != NULL)
+        return push_whole(a, r, now_ns);
     switch (book_find(a->book, &f->id, &i)) {
     case BOOK_CLOSED:
         return FRAGMENT_LATE;

@@ -101,6 +101,34 @@ static void check_hot(const struct hot_settings *hot, const struct config_places
             hot->release, hot->hits);
 }
 
+/* What a tier has no stage for must not be asked of it. */
+static void check_stages(const struct settings *s, const struct config_places *places,
+                         struct config_report *report)
+{
+    bool imaging = s->service.stages == STAGES_IMAGING;
+    bool decision = s->service.stages == STAGES_DECISION;
+    const struct {
+        bool wrong;
+        const char *key, *why;
+    } rules[] = {
+        {imaging && s->output.record.directory[0] != '\0', "output.record.directory",
+         "no event is accepted here: record where they are decided"},
+        {imaging && s->engine.kind == ENGINE_FPGA, "engine.kind",
+         "\"fpga\": no window is scored here"},
+        {imaging && s->shadow.file[0] != '\0', "engine.shadow.file", "no window is scored here"},
+        {decision && s->output.record.directory[0] != '\0' &&
+             (s->output.record.contents & RECORD_SAMPLES) != 0,
+         "output.record.contents", "\"samples\": they do not come here, only pixels do"},
+        {decision && s->imaging.hot.events > 0, "imaging.hot.events",
+         "hot wires are looked for where the samples are"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].wrong)
+            config_report_add(report, place_of(places, rules[i].key, 0),
+                              "%s with service.stages = \"%s\": %s", rules[i].key,
+                              imaging ? "imaging" : "decision", rules[i].why);
+}
+
 /* A socket that the network can reach has keys, or the configuration says that it has
  * none: nobody opens one without having thought of it. */
 static void check_door(const struct settings *s, enum door door, const char *key,
@@ -143,6 +171,7 @@ void config_check_sense(const struct settings *s, const struct config_places *pl
     check_detector(s, places, report);
     check_security(s, places, report);
     check_hot(&s->imaging.hot, places, report);
+    check_stages(s, places, report);
     for (uint32_t i = 0; i < s->engine.n_models; i++)
         check_planes(s, &s->engine.model[i].planes, "engine.model", "engine.model[].planes", i,
                      places, report);

@@ -137,6 +137,7 @@ S("trigger.rule[].prescale",    trigger.rule[0].prescale,    UINT, LIVE, "1", "1
 S("output.decisions",          output.decisions,           ENDPOINTS, START, "[]", "0", "", "", "where decisions are published (PUB): > connects, @ binds; without a sign: binds") \
 S("output.push",               output.push,                ENDPOINTS, START, "[]", "0", "", "", "where decisions are pushed (PUSH): > connects, @ binds; without a sign: connects") \
 S("output.high_water_mark",    output.high_water_mark,     UINT, START, "10000", "0", "10000000", "messages", "that ZeroMQ may hold for each peer; a slow peer misses what is above; 0: no limit") \
+S("output.source_id",          output.source_id,           UINT, START, "0", "0", "4294967294", "", "service.stages = \"imaging\": what the next tier calls this daemon in its table of sources") \
 S("output.kafka.brokers",      output.kafka.brokers,       TEXT, START, "", "0", "", "", "decisions to a Kafka topic: \"host:port,host:port\"; '': not") \
 S("output.kafka.topic",        output.kafka.topic,         TEXT, START, "decisions", "1", "", "", "keyed by run, subrun and event; best compacted (cleanup.policy=compact)") \
 S("output.kafka.queue",        output.kafka.queue,         UINT, START, "10000", "1", "1000000", "decisions", "that may wait for the broker; when it is full, events wait, then the readout") \
@@ -149,6 +150,7 @@ S("output.record.queue",       output.record.queue,        UINT, START, "64", "1
 S("output.record.rotate.size", output.record.rotate_bytes, BYTES, LIVE, "2 GiB", "64 KiB", "1024 TiB", "", "a new file is begun when one is this large ...") \
 S("output.record.rotate.time", output.record.rotate_ns,    NS, LIVE, "10 min", "1 s", "1000 h", "", "... or this old") \
 \
+S("service.stages",           service.stages,              CHOICE, START, "all", "", "", "all | imaging | decision", "imaging: events leave as windows messages, undecided, for daemons with \"decision\", which take these in place of fragments; all: one daemon does both") \
 S("service.http",             service.http,                ADDRESS, START, "127.0.0.1:9464", "0", "", "", "the page, /metrics, /healthz and /readyz; '': no HTTP") \
 S("service.metrics",          service.metrics,             ENDPOINTS, START, "[]", "0", "", "", "where metrics are published (PUB): > connects, @ binds; without a sign: binds") \
 S("service.control",          service.control,             ENDPOINTS, START, "[]", "0", "4", "", "where runs are controlled from (REP, sparsectl): > connects, @ binds; without a sign: binds; none: the run begins by itself and ends with the daemon") \

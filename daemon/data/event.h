@@ -66,6 +66,7 @@ struct event {
     uint32_t wires_missing;   /* over all planes */
     struct masked_set masked; /* what was left out of it */
     bool incomplete;          /* timed out with wires missing */
+    bool brought;             /* a windows message brought it: its time was up elsewhere */
     uint32_t n_missing;       /* ranges of them, the first EVENT_MISSING_RANGES in order */
     struct missing_wires missing[EVENT_MISSING_RANGES];
     struct plane_image plane[SETTINGS_MAX_PLANES];

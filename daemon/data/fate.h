@@ -43,6 +43,10 @@ enum loss {
     X(BAD_ENCODING, bad_encoding, source,                                                          \
       "payload does not decompress to the size the header implies")                                \
     X(BAD_CHECKSUM, bad_checksum, source, "payload does not have the checksum of its header")      \
+    X(BAD_RECIPE, bad_recipe, source,                                                              \
+      "windows: its pixels were made with other planes, preprocessing or calibration than ours")   \
+    X(BAD_PIXELS, bad_pixels, source,                                                              \
+      "windows: pixels or wires outside their plane, out of order, twice, 0, or not a number")          \
     X(CONTRADICTION, contradiction, assembly,                                                      \
       "event time or sample type differs from its event's others")                                 \
     X(DUPLICATE, duplicate, assembly, "all of its wires were there already")                       \
@@ -61,16 +65,19 @@ enum fragment_fate {
         FRAGMENT_FATE_COUNT
 };
 
-/* X(NAME, name, loss, help). A fate with the loss `none` is a decision. */
+/* X(NAME, name, loss, help). A fate with the loss `none` is a decision, or the way to
+ * the daemon that makes it. */
 #define EVENT_FATES(X)                                                                             \
     X(ACCEPTED, accepted, none, "a rule or the pass-through passed")                               \
     X(REJECTED, rejected, none, "no rule fired")                                                   \
     X(PRESCALED, prescaled, none, "rules fired, all of them prescaled away")                       \
     X(THROTTLED, throttled, none, "would have been accepted above max_accept_rate")                \
+    X(FORWARDED, forwarded, none,                                                                  \
+      "its windows were sent on, to be decided by another daemon (service.stages)")                \
     X(LOST_TIMEOUT, timeout, deadline,                                                             \
       "incomplete when its time was up (readout.incomplete = drop)")                               \
     X(LOST_NO_SLOT, no_slot, overload, "no event slot was free (readout.overload = drop-newest)")  \
-    X(LOST_STOP, stop, stop, "undecided when the stop limit ran out")                              \
+    X(LOST_STOP, stop, stop, "its fragments had not all come when the run was stopped")            \
     X(HANDED_OVER, handed_over, group,                                                             \
       "over Kafka: incomplete when its partition went to another daemon, which decides it")
 

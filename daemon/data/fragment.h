@@ -10,7 +10,11 @@
 #include <stdint.h>
 
 /* Values as in readout.proto; a test holds them together. */
-enum payload_kind { PAYLOAD_WIRES = 0, PAYLOAD_IMAGE = 1 };
+enum payload_kind {
+    PAYLOAD_WIRES = 0,
+    PAYLOAD_IMAGE = 1,
+    PAYLOAD_WINDOWS = 2, /* a whole event: of windows.proto, not of readout.proto */
+};
 enum sample_type { SAMPLE_INT16 = 1, SAMPLE_FLOAT32 = 2, SAMPLE_INT32 = 3 };
 enum encoding { ENCODING_NONE = 0, ENCODING_LZ4 = 1, ENCODING_ZSTD = 2, ENCODING_EMPTY = 3 };
 

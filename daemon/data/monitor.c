@@ -237,7 +237,8 @@ void ledger_format(const struct ledger *l, char *text, uint32_t bytes)
     put(&t, "in ", l->in);
     const char *sign = " = ";
     for (uint32_t i = 0; i < EVENT_FATE_COUNT; i++) {
-        if (!event_fate_is_loss((enum event_fate)i)) {
+        bool tier = i == EVENT_FORWARDED && l->fate[i] == 0; /* of one daemon in two tiers only */
+        if (!event_fate_is_loss((enum event_fate)i) && !tier) {
             (void)snprintf(before, sizeof before, "%s%s ", sign,
                            event_fate_name((enum event_fate)i));
             put(&t, before, l->fate[i]);

@@ -30,6 +30,8 @@ struct edge_value {
     union pixel_value sum;
 };
 
+struct whole_event; /* data/whole.h */
+
 struct reduced {
     struct fragment fragment; /* samples are valid only while `message` is held */
     void *message;            /* kept for the recorder, or NULL: released */
@@ -42,6 +44,9 @@ struct reduced {
      * pixels of which the wire has at least its share of the threshold, pixel_threshold /
      * pool_wires. NULL: not counted. */
     uint16_t *wire_hits;
+    /* Where whole events come (service.stages = "decision"): `hit` holds all planes', and this
+     * says the rest. NULL: fragments come. */
+    struct whole_event *whole;
 };
 
 #endif

@@ -185,11 +185,16 @@ struct output_settings {
     struct settings_strings decisions; /* PUB */
     struct settings_strings push;      /* PUSH */
     uint32_t high_water_mark;
+    uint32_t source_id;        /* in windows messages: who sends them */
     const struct doors *doors; /* as in readout */
     struct record_settings record;
 };
 
+/* Which stages this daemon has: two tiers share them, docs/tiers.md. */
+enum stages { STAGES_ALL, STAGES_IMAGING, STAGES_DECISION };
+
 struct service_settings {
+    enum stages stages;
     char http[SETTINGS_PATH_BYTES]; /* "127.0.0.1:9464"; empty: no HTTP */
     struct settings_strings metrics;
     struct settings_strings control; /* REP; none: runs by itself */

@@ -134,20 +134,44 @@ void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
     *handle = NULL;
 }
 
+static void name_event(char id[64], const struct event *ev)
+{
+    (void)snprintf(id, 64, "%" PRIu32 ".%" PRIu32 ".%" PRIu64, ev->id.run, ev->id.subrun,
+                   ev->id.event);
+}
+
+/* Whether librdkafka has it, or never will. */
+static bool taken(struct kafka_decisions *k, rd_kafka_resp_err_t why, struct receipt *receipt)
+{
+    if (why == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return false;
+    if (why != RD_KAFKA_RESP_ERR_NO_ERROR)
+        fail(k, why, receipt);
+    return true;
+}
+
 bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev, const char *topic,
                           const void *body, size_t bytes)
 {
     char id[64];
-    (void)snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32 ".%" PRIu64, ev->id.run, ev->id.subrun,
-                   ev->id.event);
-    rd_kafka_resp_err_t why =
-        kafka_produce(k->producer, k->settings->topic, id, topic, body, bytes, ev->receipt);
-    if (why == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return true;
-    if (why == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        return false;
-    fail(k, why, ev->receipt);
-    return true;
+    name_event(id, ev);
+    return taken(
+        k, kafka_produce(k->producer, k->settings->topic, id, topic, body, bytes, ev->receipt),
+        ev->receipt);
+}
+
+bool kafka_decisions_send_windows(struct kafka_decisions *k, const struct event *ev,
+                                  const void *header, size_t header_bytes, const void *payload,
+                                  size_t payload_bytes)
+{
+    char id[64];
+    name_event(id, ev);
+    rd_kafka_resp_err_t why = rd_kafka_producev(
+        k->producer, RD_KAFKA_V_TOPIC(k->settings->topic), RD_KAFKA_V_KEY(id, strlen(id)),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)payload, payload_bytes),
+        RD_KAFKA_V_HEADER("windows", header, (ssize_t)header_bytes),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(ev->receipt), RD_KAFKA_V_END);
+    return taken(k, why, ev->receipt);
 }
 
 void kafka_decisions_send_record(struct kafka_decisions *k, const char *topic, const char *id,

@@ -38,6 +38,12 @@ void kafka_decisions_destroy(struct kafka_decisions **k, uint64_t limit_ns);
 bool kafka_decisions_send(struct kafka_decisions *k, const struct event *ev, const char *topic,
                           const void *body, size_t bytes);
 
+/* The same for an event's windows (output/windows_message.h): the packed WindowsHeader is sent as
+ * the header "windows". */
+bool kafka_decisions_send_windows(struct kafka_decisions *k, const struct event *ev,
+                                  const void *header, size_t header_bytes, const void *payload,
+                                  size_t payload_bytes);
+
 /* Sends what is said about a run (output/run_record.h), with a key of its own. What cannot be
  * delivered is counted and in the log: nothing waits for it. */
 void kafka_decisions_send_record(struct kafka_decisions *k, const char *topic, const char *key,

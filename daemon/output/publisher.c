@@ -8,6 +8,7 @@
 #include "output/decision_message.h"
 #include "output/endpoint.h"
 #include "output/kafka.h"
+#include "output/windows_message.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -25,8 +26,9 @@ struct form {
 
 struct publisher {
     struct monitor *monitor;
-    void *pub, *push;              /* NULL: no endpoints */
-    struct kafka_decisions *kafka; /* NULL: none */
+    void *pub, *push;                /* NULL: no endpoints */
+    struct kafka_decisions *kafka;   /* NULL: none */
+    struct windows_message *windows; /* NULL: decisions are sent */
     struct form form[PUBLISHER_FORMS];
 };
 
@@ -35,6 +37,7 @@ static const char *const topics[EVENT_FATE_COUNT] = {
     [EVENT_REJECTED] = "decision.rejected",
     [EVENT_PRESCALED] = "decision.prescaled",
     [EVENT_THROTTLED] = "decision.throttled",
+    [EVENT_FORWARDED] = "windows",
 };
 
 /* What peers send: subscriptions. */
@@ -136,6 +139,10 @@ struct publisher *publisher_create(const struct output_settings *settings,
     }
     p->monitor = monitor;
     bool good = publisher_add(p, info, err);
+    if (good && info->settings->service.stages == STAGES_IMAGING) {
+        p->windows = windows_message_create(info->geometry, settings->source_id, err);
+        good = p->windows != NULL;
+    }
     if (good && settings->decisions.count > 0) {
         p->pub = open_socket(zmq_context, ZMQ_PUB, settings, &settings->decisions,
                              "output.decisions", err);
@@ -157,10 +164,19 @@ struct publisher *publisher_create(const struct output_settings *settings,
 
 /* ---- an event ---- */
 
-static bool try_send(void *socket, const char *topic, const void *body, size_t bytes)
+/* A message's parts; `header` is NULL where it has two. */
+struct outgoing {
+    const char *topic;
+    const void *header, *body;
+    size_t header_bytes, bytes;
+};
+
+static bool try_send(void *socket, const struct outgoing *o)
 {
-    return zmq_send(socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
-           zmq_send(socket, body, bytes, ZMQ_DONTWAIT) >= 0;
+    return zmq_send(socket, o->topic, strlen(o->topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+           (o->header == NULL ||
+            zmq_send(socket, o->header, o->header_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) &&
+           zmq_send(socket, o->body, o->bytes, ZMQ_DONTWAIT) >= 0;
 }
 
 /* libzmq looks for news of its peers (room again, gone) only now and then while it
@@ -172,29 +188,77 @@ static void look_at_peers(void *socket)
     (void)zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes);
 }
 
-static bool send_both(void *socket, const char *topic, const void *body, size_t bytes)
+static bool send_all(void *socket, const struct outgoing *o)
 {
-    if (try_send(socket, topic, body, bytes)) {
+    if (try_send(socket, o)) {
         return true;
     }
     look_at_peers(socket);
-    return try_send(socket, topic, body, bytes);
+    return try_send(socket, o);
 }
 
-static bool send_to_those_with_room(void *socket, const char *topic, const void *body, size_t bytes)
+static bool send_to_those_with_room(void *socket, const struct outgoing *o)
 {
     int no_drop = 0;
     (void)zmq_setsockopt(socket, ZMQ_XPUB_NODROP, &no_drop, sizeof no_drop);
-    bool sent = try_send(socket, topic, body, bytes);
+    bool sent = try_send(socket, o);
     no_drop = 1;
     (void)zmq_setsockopt(socket, ZMQ_XPUB_NODROP, &no_drop, sizeof no_drop);
     return sent;
 }
 
+static void pack_decision(struct publisher *p, const struct event *ev, uint64_t now_ns,
+                          uint64_t wall_ns, struct outgoing *o)
+{
+    struct form *form = form_of(p, ev);
+    o->body = form->buffer;
+    o->bytes = sparsed__decision__pack(decision_message_fill(form->message, ev, now_ns, wall_ns),
+                                       form->buffer);
+    assert(o->bytes <= form->buffer_bytes);
+}
+
+static void pack_windows(struct publisher *p, const struct event *ev, uint64_t now_ns,
+                         struct outgoing *o)
+{
+    struct windows_parts parts = windows_message_fill(p->windows, ev, now_ns);
+    o->header = parts.header;
+    o->header_bytes = parts.header_bytes;
+    o->body = parts.payload;
+    o->bytes = parts.payload_bytes;
+}
+
+static bool send_to_kafka(struct publisher *p, const struct event *ev, const struct outgoing *o)
+{
+    return o->header != NULL ? kafka_decisions_send_windows(p->kafka, ev, o->header,
+                                                            o->header_bytes, o->body, o->bytes)
+                             : kafka_decisions_send(p->kafka, ev, o->topic, o->body, o->bytes);
+}
+
+/* True: at least one took it. */
+static bool send_everywhere(struct publisher *p, const struct event *ev, const struct outgoing *o)
+{
+    bool sent = false;
+    if (p->kafka != NULL) {
+        sent = send_to_kafka(p, ev, o);
+        counter_add(&p->monitor->decisions_missed, sent ? 0 : 1);
+    }
+    if (p->pub != NULL) {
+        bool all = send_all(p->pub, o);
+        counter_add(&p->monitor->decisions_missed, all ? 0 : 1);
+        sent = all || send_to_those_with_room(p->pub, o) || sent;
+    }
+    if (p->push != NULL) {
+        bool room = send_all(p->push, o);
+        counter_add(&p->monitor->decisions_missed, room ? 0 : 1);
+        sent = room || sent;
+    }
+    return sent;
+}
+
 void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns, uint64_t wall_ns)
 {
-    const char *topic = topics[ev->decision.fate];
-    assert(topic != NULL); /* a lost event has no decision */
+    struct outgoing o = {.topic = topics[ev->decision.fate]};
+    assert(o.topic != NULL); /* a lost event has no decision */
     if (p->kafka == NULL) {
         receipt_done(ev->receipt);
     }
@@ -202,43 +266,30 @@ void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns
         counter_add(&p->monitor->decisions_unsent, 1);
         return;
     }
-    struct form *form = form_of(p, ev);
-    const Sparsed__Decision *d = decision_message_fill(form->message, ev, now_ns, wall_ns);
-    size_t bytes = sparsed__decision__pack(d, form->buffer);
-    assert(bytes <= form->buffer_bytes);
-    bool sent = false;
-    if (p->kafka != NULL) {
-        sent = kafka_decisions_send(p->kafka, ev, topic, form->buffer, bytes);
-        counter_add(&p->monitor->decisions_missed, sent ? 0 : 1);
+    if (p->windows != NULL) {
+        pack_windows(p, ev, now_ns, &o);
+    } else {
+        pack_decision(p, ev, now_ns, wall_ns, &o);
     }
-    if (p->pub != NULL) {
-        sent = send_both(p->pub, topic, form->buffer, bytes);
-        if (!sent) {
-            counter_add(&p->monitor->decisions_missed, 1);
-            sent = send_to_those_with_room(p->pub, topic, form->buffer, bytes);
-        }
-    }
-    if (p->push != NULL) {
-        if (send_both(p->push, topic, form->buffer, bytes)) {
-            sent = true;
-        } else {
-            counter_add(&p->monitor->decisions_missed, 1);
-        }
-    }
+    bool sent = send_everywhere(p, ev, &o);
     counter_add(sent ? &p->monitor->decisions_published : &p->monitor->decisions_unsent, 1);
 }
 
 void publisher_send_record(struct publisher *p, const char *topic, const char *key,
                            const void *body, size_t bytes)
 {
+    struct outgoing o = {.topic = topic, .body = body, .bytes = bytes};
+    if (p->windows != NULL) {
+        return;
+    }
     if (p->kafka != NULL) {
         kafka_decisions_send_record(p->kafka, topic, key, body, bytes);
     }
-    if (p->pub != NULL && !send_both(p->pub, topic, body, bytes)) {
-        (void)send_to_those_with_room(p->pub, topic, body, bytes);
+    if (p->pub != NULL && !send_all(p->pub, &o)) {
+        (void)send_to_those_with_room(p->pub, &o);
     }
     if (p->push != NULL) {
-        (void)send_both(p->push, topic, body, bytes);
+        (void)send_all(p->push, &o);
     }
 }
 
@@ -250,9 +301,25 @@ static void close_socket(void *socket, int linger_ms)
     }
 }
 
+static bool push_has_room(struct publisher *p)
+{
+    int events = 0;
+    size_t bytes = sizeof events;
+    return zmq_getsockopt(p->push, ZMQ_EVENTS, &events, &bytes) != 0 || (events & ZMQ_POLLOUT) != 0;
+}
+
 bool publisher_tend(struct publisher *p)
 {
-    return p->kafka == NULL || kafka_decisions_poll(p->kafka);
+    bool waits_for_push = p->windows != NULL && p->push != NULL;
+    return (p->kafka == NULL || kafka_decisions_poll(p->kafka)) &&
+           (!waits_for_push || push_has_room(p));
+}
+
+void publisher_wait(struct publisher *p, int fd, long timeout_ms)
+{
+    zmq_pollitem_t items[2] = {{.fd = fd, .events = ZMQ_POLLIN},
+                               {.socket = p->push, .events = ZMQ_POLLOUT}};
+    (void)zmq_poll(items, p->windows != NULL && p->push != NULL ? 2 : 1, timeout_ms);
 }
 
 bool publisher_settled(struct publisher *p)
@@ -272,6 +339,7 @@ void publisher_destroy(struct publisher **publisher, int linger_ms)
     for (uint32_t i = 0; i < PUBLISHER_FORMS; i++) {
         clear_form(&p->form[i]);
     }
+    windows_message_destroy(&p->windows);
     free(p);
     *publisher = NULL;
 }

@@ -18,6 +18,10 @@
  * the subscriber can know, so for PUB the count is a lower bound, above 0 as soon as
  * anything is missed.
  *
+ * Of the first of two tiers (service.stages = "imaging") each event's windows go the same ways,
+ * in three parts (output/windows_message.h); there a PUSH socket without room makes events wait
+ * (publisher_tend), as a broker does, so that no event is lost between two tiers.
+ *
  * All memory, the message for the largest possible event included, is taken by
  * publisher_create and publisher_add. One thread owns it after that: the output thread.
  */
@@ -43,8 +47,11 @@ struct publisher *publisher_create(const struct output_settings *settings,
                                    struct monitor *monitor, struct error *err);
 
 /* Takes the brokers' acknowledgements (output/kafka.h), whose `wake_fd` is written then. True:
- * there is room for a decision; always without Kafka. */
+ * there is room for an event; always for decisions over ZeroMQ. */
 bool publisher_tend(struct publisher *p);
+
+/* Sleeps until there may be room, `fd` is readable or `timeout_ms` is over. */
+void publisher_wait(struct publisher *p, int fd, long timeout_ms);
 
 /* Whether every decision was acknowledged; always without Kafka. */
 bool publisher_settled(struct publisher *p);
@@ -55,12 +62,13 @@ bool publisher_settled(struct publisher *p);
 bool publisher_add(struct publisher *p, const struct run_info *info, struct error *err);
 void publisher_remove(struct publisher *p, const struct run_info *info);
 
-/* Sends the decision of a decided event. `now_ns` is monotonic (for the latency),
- * `wall_ns` since the epoch (decided_time_ns). Never blocks, never fails. */
+/* Sends the decision of a decided event, or the windows of a forwarded one. `now_ns` is monotonic
+ * (for the latency), `wall_ns` since the epoch (decided_time_ns). Never blocks, never fails. */
 void publisher_send(struct publisher *p, const struct event *ev, uint64_t now_ns, uint64_t wall_ns);
 
-/* Sends a message that is not a decision (output/run_record.h); `key` is Kafka's. The thread that
- * sends decisions, or another while there is none. Never blocks. */
+/* Sends a message that is not a decision (output/run_record.h); `key` is Kafka's. Of the
+ * first of two tiers, whose readers are daemons, none is sent. The thread that sends decisions, or
+ * another while there is none. Never blocks. */
 void publisher_send_record(struct publisher *p, const char *topic, const char *key,
                            const void *body, size_t bytes);
 

@@ -1,6 +1,7 @@
 #include "output/run_info.h"
 
 #include "base/hash.h"
+#include "data/recipe.h"
 
 #include <string.h>
 
@@ -56,8 +57,21 @@ static uint64_t mix_planes(uint64_t h, const struct settings_planes *planes)
     return hash_mix(h ^ planes->count);
 }
 
+/* The first of two tiers decides nothing: only what its pixels are made with counts. */
+static uint64_t recipe_identity(const struct run_info *info)
+{
+    uint8_t recipe[SHA256_BYTES] = {0};
+    uint64_t h = hash_mix(STAGES_IMAGING);
+    (void)recipe_sha256(info->geometry, recipe, NULL);
+    for (size_t k = 0; k < SHA256_BYTES; k++)
+        h = hash_mix(h ^ recipe[k]);
+    return h;
+}
+
 uint64_t run_info_identity(const struct run_info *info)
 {
+    if (info->settings->service.stages == STAGES_IMAGING)
+        return recipe_identity(info);
     const struct trigger_settings *t = &info->settings->trigger;
     uint64_t h = hash_mix(t->seed);
     for (uint32_t i = 0; i < info->models->n_models; i++) {

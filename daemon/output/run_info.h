@@ -43,7 +43,8 @@ void run_info_return(struct run_info_board *b);
 void run_info_show(struct run_info_board *b, const struct run_info *info);
 
 /* What decisions are made with, as one number: models and their planes, rules, seed. Daemons
- * with the same one decide the same events alike. */
+ * with the same one decide the same events alike. With service.stages = "imaging": what makes
+ * pixels of samples. */
 uint64_t run_info_identity(const struct run_info *info);
 
 #endif

@@ -263,10 +263,15 @@ void epoch_take_offered(struct pipeline *p)
     atomic_store_explicit(&p->in_force, next->info.epoch, memory_order_release);
 }
 
-void epoch_submit(struct pipeline *p, struct event *ev, uint64_t now_ns)
+void epoch_attach(struct pipeline *p, struct event *ev)
 {
     ev->info = &p->epoch->info;
     p->epoch->events++;
+}
+
+void epoch_submit(struct pipeline *p, struct event *ev, uint64_t now_ns)
+{
+    epoch_attach(p, ev);
     engine_submit(p->epoch->scoring->engine, ev, now_ns);
 }
 

@@ -52,7 +52,7 @@ static bool push(struct pipeline *p, struct worker *w, const struct reduced *r, 
     if (fate == FRAGMENT_NO_SLOT && block)
         fate = FRAGMENT_STOPPED;
     pipeline_fragment_fate(p, &r->fragment, fate);
-    if (fate == FRAGMENT_ASSEMBLED)
+    if (fate == FRAGMENT_ASSEMBLED && r->whole == NULL)
         absence_learn(p->absence, &r->fragment);
     if (fate != FRAGMENT_ASSEMBLED && r->message != NULL)
         pipeline_kept_close(r->message);
@@ -97,37 +97,6 @@ static bool another_has_it(struct pipeline *p, const struct event *ev)
            (receipt_elsewhere(ev->receipt) || pipeline_stopped(p, STOP_EVENTS));
 }
 
-/* Whole events go to the engine; incomplete ones too, or are dropped. */
-static bool submit(struct pipeline *p, uint64_t now_ns)
-{
-    enum incomplete_policy incomplete = p->epoch->settings.readout.incomplete;
-    bool moved = false;
-    struct event *ev;
-    while ((ev = assembler_take(p->assembler, now_ns)) != NULL) {
-        moved = true;
-        bool theirs = ev->incomplete && another_has_it(p, ev);
-        if (ev->incomplete && !theirs)
-            (void)absence_explain(p->absence, ev, pipeline_stopped(p, STOP_EVENTS), now_ns);
-        if (theirs) {
-            count_fate(p, EVENT_HANDED_OVER);
-            assembler_reopen(p->assembler, ev);
-            release(p, ev, now_ns);
-        } else if (ev->incomplete && pipeline_stopped(p, STOP_EVENTS)) {
-            count_fate(p, EVENT_LOST_STOP);
-            release(p, ev, now_ns);
-        } else if (ev->incomplete && incomplete == INCOMPLETE_DROP) {
-            count_fate(p, EVENT_LOST_TIMEOUT);
-            receipt_done(ev->receipt); /* a LOST_STOP is not done: over Kafka it comes again */
-            release(p, ev, now_ns);
-        } else {
-            if (p->hot != NULL)
-                hot_wires_apply(p->hot, ev);
-            epoch_submit(p, ev, now_ns);
-        }
-    }
-    return moved;
-}
-
 static void count_event(struct monitor *m, const struct event *ev)
 {
     for (uint32_t i = 0; i < ev->n_windows; i++) {
@@ -151,6 +120,73 @@ static void count_event(struct monitor *m, const struct event *ev)
     atomic_store_explicit(&m->run, ev->id.run, memory_order_relaxed);
 }
 
+/* An event with its fate goes to the output. */
+static void deliver(struct pipeline *p, struct event *ev)
+{
+    ev->decided_ns = clock_monotonic_ns();
+    count_fate(p, ev->decision.fate);
+    count_event(p->monitor, ev);
+    if (p->record && ev->decision.fate == EVENT_ACCEPTED)
+        counter_add(&p->monitor->record_wanted, 1);
+    p->decided++;
+    ring_push(&p->to_output, ev);
+    wake_signal(&p->output_wake);
+}
+
+/* To the engine; or, in the first of two tiers, past engine and trigger to the output, and on. */
+static void pass_on(struct pipeline *p, struct event *ev, uint64_t now_ns)
+{
+    if (p->hot != NULL)
+        hot_wires_apply(p->hot, ev);
+    if (p->settings->service.stages != STAGES_IMAGING) {
+        epoch_submit(p, ev, now_ns);
+        return;
+    }
+    epoch_attach(p, ev);
+    ev->scored_ns = now_ns;
+    ev->decision.fate = EVENT_FORWARDED;
+    deliver(p, ev);
+}
+
+/* Why wires are missing; an event that another tier brought says it. */
+static void explain(struct pipeline *p, struct event *ev, uint64_t now_ns)
+{
+    if (ev->brought)
+        absence_repeat(p->absence, ev);
+    else
+        (void)absence_explain(p->absence, ev, pipeline_stopped(p, STOP_EVENTS), now_ns);
+}
+
+/* Whole events go to the engine; incomplete ones too, or are dropped. */
+static bool submit(struct pipeline *p, uint64_t now_ns)
+{
+    enum incomplete_policy incomplete = p->epoch->settings.readout.incomplete;
+    bool moved = false;
+    struct event *ev;
+    while ((ev = assembler_take(p->assembler, now_ns)) != NULL) {
+        moved = true;
+        bool cut_off = ev->incomplete && !ev->brought; /* here: more of it might have come */
+        bool theirs = cut_off && another_has_it(p, ev);
+        if (ev->incomplete && !theirs)
+            explain(p, ev, now_ns);
+        if (theirs) {
+            count_fate(p, EVENT_HANDED_OVER);
+            assembler_reopen(p->assembler, ev);
+            release(p, ev, now_ns);
+        } else if (cut_off && pipeline_stopped(p, STOP_EVENTS)) {
+            count_fate(p, EVENT_LOST_STOP);
+            release(p, ev, now_ns);
+        } else if (ev->incomplete && incomplete == INCOMPLETE_DROP) {
+            count_fate(p, EVENT_LOST_TIMEOUT);
+            receipt_done(ev->receipt); /* a LOST_STOP is not done: over Kafka it comes again */
+            release(p, ev, now_ns);
+        } else {
+            pass_on(p, ev, now_ns);
+        }
+    }
+    return moved;
+}
+
 static bool decide(struct pipeline *p)
 {
     bool moved = false;
@@ -158,14 +194,7 @@ static bool decide(struct pipeline *p)
     while ((ev = epoch_take_scored(p, clock_monotonic_ns())) != NULL) {
         moved = true;
         epoch_decide(p, ev);
-        ev->decided_ns = clock_monotonic_ns();
-        count_fate(p, ev->decision.fate);
-        count_event(p->monitor, ev);
-        if (p->record && ev->decision.fate == EVENT_ACCEPTED)
-            counter_add(&p->monitor->record_wanted, 1);
-        p->decided++;
-        ring_push(&p->to_output, ev);
-        wake_signal(&p->output_wake);
+        deliver(p, ev);
     }
     return moved;
 }

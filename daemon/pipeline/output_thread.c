@@ -53,14 +53,16 @@ static void publish(struct pipeline *p, struct event *ev, uint64_t now_ns)
 enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns)
 {
     bool stopped = pipeline_stopped(p, STOP_OUTPUT); /* before the last look */
-    bool room = publisher_tend(p->publisher);
+    bool give_up = atomic_load(&p->abandon);
+    bool room = publisher_tend(p->publisher) || give_up;
     struct event *ev = room ? ring_pop(&p->to_output) : NULL;
-    if (ev == NULL && !stopped)
+    if (ev != NULL) {
+        publish(p, ev, now_ns);
+        return STEP_MOVED;
+    }
+    if (!stopped || ring_peek(&p->to_output) != NULL)
         return STEP_IDLE;
-    if (ev == NULL)
-        return publisher_settled(p->publisher) || atomic_load(&p->abandon) ? STEP_END : STEP_IDLE;
-    publish(p, ev, now_ns);
-    return STEP_MOVED;
+    return publisher_settled(p->publisher) || give_up ? STEP_END : STEP_IDLE;
 }
 
 enum pipeline_step pipeline_record_step(struct pipeline *p, uint64_t now_ns)
@@ -93,6 +95,14 @@ void pipeline_sleep(struct pipeline *p, struct wake *w, struct ring *ring, enum 
         wake_cancel(w);
 }
 
+/* An event that is there while the step was idle waits for room. */
+static void sleep_until_room(struct pipeline *p)
+{
+    wake_prepare(&p->output_wake);
+    publisher_wait(p->publisher, p->output_wake.fd, (long)(PIPELINE_IDLE_NS / NS_PER_MS));
+    wake_clear(&p->output_wake);
+}
+
 void *pipeline_output_thread(void *arg)
 {
     struct pipeline *p = arg;
@@ -101,7 +111,10 @@ void *pipeline_output_thread(void *arg)
     while ((step = pipeline_output_step(p, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;
-        pipeline_sleep(p, &p->output_wake, &p->to_output, STOP_OUTPUT);
+        if (ring_peek(&p->to_output) != NULL && !publisher_tend(p->publisher))
+            sleep_until_room(p);
+        else
+            pipeline_sleep(p, &p->output_wake, &p->to_output, STOP_OUTPUT);
         pipeline_idle(&clock);
     }
     (void)pipeline_busy(&clock);

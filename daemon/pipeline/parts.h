@@ -28,6 +28,7 @@
 #include "readout/payload.h"
 #include "readout/socket.h"
 #include "readout/sources.h"
+#include "readout/windows.h"
 #include "trigger/trigger.h"
 
 #include <pthread.h>
@@ -68,13 +69,14 @@ struct worker {
     struct wake wake;
     struct payload_decoder *payload;
     struct reducer *reducer;
-    struct job *job;            /* all of them */
-    struct reduced *reduced;    /* all of them */
-    struct ring jobs;           /* readout -> worker */
-    struct ring free_jobs;      /* worker -> readout */
-    struct ring out;            /* worker -> event */
-    struct ring free_reduced;   /* event -> worker */
-    const struct reduced *held; /* event thread: waits for an event slot */
+    struct windows_decoder *windows; /* NULL: fragments come, not windows */
+    struct job *job;                 /* all of them */
+    struct reduced *reduced;         /* all of them */
+    struct ring jobs;                /* readout -> worker */
+    struct ring free_jobs;           /* worker -> readout */
+    struct ring out;                 /* worker -> event */
+    struct ring free_reduced;        /* event -> worker */
+    const struct reduced *held;      /* event thread: waits for an event slot */
 };
 
 /* What a thread's step did. A step never sleeps and never waits: a thread is a loop
@@ -149,6 +151,7 @@ struct pipeline {
     struct kafka_readout *kafka;
     _Atomic uint64_t identity; /* of the epoch in force: run_info_identity */
     struct decoder *decoder;
+    struct windows_decoder *windows; /* NULL: fragments come, not windows */
     struct sources *sources;
     uint32_t next_worker;
     struct pending pending;
@@ -238,9 +241,10 @@ bool epoch_first(struct pipeline *p, const struct model_set *models, struct erro
 void epoch_free_all(struct pipeline *p);
 
 /* epoch.c, for the event thread: takes a new epoch into force, which is an event boundary;
- * scores an event with it; the next event that has all scores, in the order of submission;
- * its decision; its end. */
+ * makes it an event's; scores an event with it; the next event that has all scores, in the order
+ * of submission; its decision; its end. */
 void epoch_take_offered(struct pipeline *p);
+void epoch_attach(struct pipeline *p, struct event *ev);
 void epoch_submit(struct pipeline *p, struct event *ev, uint64_t now_ns);
 struct event *epoch_take_scored(struct pipeline *p, uint64_t now_ns);
 void epoch_decide(struct pipeline *p, struct event *ev);

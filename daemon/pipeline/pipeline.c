@@ -27,11 +27,26 @@ static bool looks_for_hot_wires(const struct pipeline *p)
     return p->settings->imaging.hot.events > 0 && !p->g->images;
 }
 
+static bool takes_windows(const struct pipeline *p)
+{
+    return p->settings->service.stages == STAGES_DECISION;
+}
+
+/* What a message leaves at most: of one fragment, or of a whole event. */
+static void most_reduced(const struct pipeline *p, uint32_t *hits, uint32_t *edges)
+{
+    reduce_capacity(p->g, hits, edges);
+    if (takes_windows(p)) {
+        *hits = windows_capacity(p->g);
+        *edges = 0;
+    }
+}
+
 static bool create_reduced(struct worker *w, uint64_t *memory_bytes)
 {
     uint32_t hits, edges;
     uint32_t counted = looks_for_hot_wires(w->p) ? geometry_most_wires(w->p->g) : 0;
-    reduce_capacity(w->p->g, &hits, &edges);
+    most_reduced(w->p, &hits, &edges);
     w->reduced = calloc(PIPELINE_REDUCED_PER_WORKER, sizeof *w->reduced);
     if (w->reduced == NULL || !ring_init(&w->out, PIPELINE_REDUCED_PER_WORKER) ||
         !ring_init(&w->free_reduced, PIPELINE_REDUCED_PER_WORKER))
@@ -43,7 +58,9 @@ static bool create_reduced(struct worker *w, uint64_t *memory_bytes)
         r->hit = calloc((size_t)hits + 1, sizeof *r->hit);
         r->edge = calloc((size_t)edges + 1, sizeof *r->edge);
         r->wire_hits = counted > 0 ? calloc(counted, sizeof *r->wire_hits) : NULL;
-        if (r->hit == NULL || r->edge == NULL || (counted > 0 && r->wire_hits == NULL))
+        r->whole = takes_windows(w->p) ? windows_whole_create(w->p->g) : NULL;
+        if (r->hit == NULL || r->edge == NULL || (counted > 0 && r->wire_hits == NULL) ||
+            (takes_windows(w->p) && r->whole == NULL))
             return false;
         ring_push(&w->free_reduced, r);
     }
@@ -63,6 +80,8 @@ static bool create_worker(struct pipeline *p, struct worker *w, uint64_t *memory
     w->reducer = reducer_create(p->g, err);
     if (w->payload == NULL || w->reducer == NULL)
         return false;
+    if (takes_windows(p) && (w->windows = windows_create(p->g, err)) == NULL)
+        return false;
     if (!create_jobs(w, p->settings->readout.fragment_queue) || !create_reduced(w, memory_bytes))
         return error_set(err, ERROR_SYSTEM, "no memory for a worker");
     return true;
@@ -73,10 +92,12 @@ static void destroy_worker(struct worker *w)
     wake_fini(&w->wake);
     payload_destroy(&w->payload);
     reducer_destroy(&w->reducer);
+    windows_destroy(&w->windows);
     for (uint32_t i = 0; w->reduced != NULL && i < PIPELINE_REDUCED_PER_WORKER; i++) {
         free(w->reduced[i].hit);
         free(w->reduced[i].edge);
         free(w->reduced[i].wire_hits);
+        windows_whole_destroy(&w->reduced[i].whole);
     }
     free(w->reduced);
     free(w->job);
@@ -105,13 +126,14 @@ static bool create_workers(struct pipeline *p, uint64_t *memory_bytes, struct er
 static bool create_slots(struct pipeline *p, uint64_t *memory_bytes, struct error *err)
 {
     const struct readout_settings *readout = &p->settings->readout;
-    struct assembler_settings settings = {.slots = readout->event_slots,
-                                          .timeout_ns = readout->event_timeout_ns,
-                                          .edge_values = p->settings->imaging.edge_values,
-                                          .wire_hits = looks_for_hot_wires(p),
-                                          .keep_samples = p->keep_samples,
-                                          .refuse_when_full =
-                                              readout->overload == OVERLOAD_DROP_NEWEST};
+    struct assembler_settings settings = {
+        .slots = readout->event_slots,
+        .timeout_ns = readout->event_timeout_ns,
+        .edge_values = takes_windows(p) ? 0 : p->settings->imaging.edge_values,
+        .whole_events = takes_windows(p),
+        .wire_hits = looks_for_hot_wires(p),
+        .keep_samples = p->keep_samples,
+        .refuse_when_full = readout->overload == OVERLOAD_DROP_NEWEST};
     p->assembler = assembler_create(&settings, p->g, err);
     if (p->assembler == NULL || (p->absence = absence_create(p->g, p->monitor, err)) == NULL)
         return false;
@@ -174,6 +196,7 @@ struct pipeline *pipeline_create(const struct settings *settings, const struct g
     if (monitor->started_ns == 0)
         monitor->started_ns = clock_monotonic_ns();
     bool ok = create_wakes(p, err) && (p->decoder = decoder_create(err)) != NULL &&
+              (!takes_windows(p) || (p->windows = windows_create(p->g, err)) != NULL) &&
               (p->sources = sources_create(monitor, err)) != NULL &&
               create_workers(p, &p->fixed_bytes, err) && create_slots(p, &p->fixed_bytes, err) &&
               epoch_first(p, models, err) && create_output(p, zmq_context, err);
@@ -216,6 +239,7 @@ void pipeline_destroy(struct pipeline **handle)
     kafka_readout_destroy(&p->kafka); /* all its messages are closed */
     sources_destroy(&p->sources);
     decoder_destroy(&p->decoder);
+    windows_destroy(&p->windows);
     wake_fini(&p->readout_wake);
     wake_fini(&p->event_wake);
     wake_fini(&p->output_wake);

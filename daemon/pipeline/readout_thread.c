@@ -91,19 +91,38 @@ void pipeline_refuse(struct pipeline *p, struct fragment *f, const struct messag
     pipeline_fragment_fate(p, f, fate);
 }
 
+static enum fragment_fate decode(struct pipeline *p, struct message *m, struct fragment *f)
+{
+    const void *header = zmq_msg_data(&m->header), *payload = zmq_msg_data(&m->payload);
+    size_t header_bytes = zmq_msg_size(&m->header), payload_bytes = zmq_msg_size(&m->payload);
+    if (!m->whole)
+        return FRAGMENT_BAD_FRAME;
+    return p->windows != NULL
+               ? windows_decode(p->windows, header, header_bytes, payload, payload_bytes, f)
+               : decode_fragment(p->decoder, header, header_bytes, payload, payload_bytes, p->g, f);
+}
+
+/* The row of who sent it. Windows of one sender go to many daemons, so what one does not see of
+ * a sequence is no loss, unless all see all (SUB). */
+static uint32_t note_source(struct pipeline *p, const struct fragment *f, size_t payload_bytes,
+                            uint64_t now)
+{
+    const struct readout_settings *r = &p->settings->readout;
+    bool shared = r->kind == READOUT_KAFKA || r->pattern == READOUT_PULL;
+    return p->windows != NULL && shared
+               ? sources_note_shared(p->sources, f->source_id, payload_bytes, now)
+               : sources_note(p->sources, f->source_id, f->sequence, payload_bytes, now);
+}
+
 static void handle(struct pipeline *p, uint64_t now)
 {
     struct message *m = &p->pending.message;
     struct fragment f;
     size_t payload_bytes = m->whole ? zmq_msg_size(&m->payload) : 0;
-    enum fragment_fate fate =
-        !m->whole ? FRAGMENT_BAD_FRAME
-                  : decode_fragment(p->decoder, zmq_msg_data(&m->header), zmq_msg_size(&m->header),
-                                    zmq_msg_data(&m->payload), payload_bytes, p->g, &f);
+    enum fragment_fate fate = decode(p, m, &f);
     bool known = fate != FRAGMENT_BAD_FRAME && fate != FRAGMENT_BAD_HEADER;
-    uint32_t source = known ? sources_note(p->sources, f.source_id, f.sequence, payload_bytes, now)
-                            : sources_note_unknown(p->sources, payload_bytes, now);
-    f.source = source;
+    f.source = known ? note_source(p, &f, payload_bytes, now)
+                     : sources_note_unknown(p->sources, payload_bytes, now);
     f.receipt = m->receipt;
     if (fate != FRAGMENT_ASSEMBLED) {
         pipeline_refuse(p, &f, m, fate);

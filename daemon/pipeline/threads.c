@@ -58,6 +58,8 @@ static bool open_run(struct pipeline *p, struct error *err)
                                         p->readout_wake.fd, p->monitor, err);
     else
         p->socket = readout_socket_create(p->zmq_context, readout, err);
+    if (p->kafka != NULL && p->windows != NULL)
+        kafka_readout_take_windows(p->kafka);
     return p->kafka != NULL || p->socket != NULL;
 }
 

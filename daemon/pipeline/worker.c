@@ -39,6 +39,17 @@ static struct kept *keep(struct job *job, struct fragment *f)
     return k;
 }
 
+/* Reads the message's payload once. */
+static enum fragment_fate read_payload(struct worker *w, struct job *job, struct reduced *r)
+{
+    struct fragment *f = &job->fragment;
+    zmq_msg_t *header = &job->message.header;
+    if (w->windows != NULL)
+        return windows_open(w->windows, zmq_msg_data(header), zmq_msg_size(header), f, r);
+    enum fragment_fate fate = payload_open(w->payload, f);
+    return fate == FRAGMENT_ASSEMBLED ? reduce_fragment(w->reducer, f, r) : fate;
+}
+
 /* Into `r`, a free place; NULL: the run is given up. */
 static void reduce(struct worker *w, struct job *job, struct reduced *r, uint64_t begin)
 {
@@ -49,9 +60,7 @@ static void reduce(struct worker *w, struct job *job, struct reduced *r, uint64_
         message_close(&job->message);
         return;
     }
-    enum fragment_fate fate = payload_open(w->payload, f);
-    if (fate == FRAGMENT_ASSEMBLED)
-        fate = reduce_fragment(w->reducer, f, r);
+    enum fragment_fate fate = read_payload(w, job, r);
     if (fate != FRAGMENT_ASSEMBLED) {
         pipeline_refuse(p, f, &job->message, fate);
         message_close(&job->message);

@@ -1,54 +1,26 @@
-/* protobuf-c unpacks through an allocator; ours hands out pieces of one array and
- * forgets them all at the next header. What does not fit gets NULL, which
- * protobuf-c takes as a failed unpacking: a header cannot make us allocate. */
 #include "readout/decode.h"
 
 #include "proto/readout.pb-c.h"
+#include "readout/arena.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ARENA_BYTES = 64 * 1024,
-    ARENA_ALIGN = 16,
-    LZ4_LIMIT_BYTES = 0x7E000000, /* LZ4_MAX_INPUT_SIZE: what one block may decode to */
-};
+enum { LZ4_LIMIT_BYTES = 0x7E000000 }; /* LZ4_MAX_INPUT_SIZE: what one block may decode to */
 
 struct decoder {
-    ProtobufCAllocator allocator;
-    size_t used;
-    _Alignas(ARENA_ALIGN) unsigned char arena[ARENA_BYTES];
+    struct arena arena;
 };
-
-static void *arena_alloc(void *data, size_t bytes)
-{
-    struct decoder *d = data;
-    if (bytes > ARENA_BYTES)
-        return NULL;
-    size_t taken = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    if (taken > ARENA_BYTES - d->used)
-        return NULL;
-    void *piece = d->arena + d->used;
-    d->used += taken;
-    return piece;
-}
-
-static void arena_free(void *data, void *piece)
-{
-    (void)data;
-    (void)piece;
-}
 
 struct decoder *decoder_create(struct error *err)
 {
-    struct decoder *d = aligned_alloc(ARENA_ALIGN, sizeof *d);
+    struct decoder *d = arena_alloc_owner(sizeof *d);
     if (!d) {
         error_set(err, ERROR_SYSTEM, "no memory to decode fragment headers");
         return NULL;
     }
-    d->allocator = (ProtobufCAllocator){arena_alloc, arena_free, d};
-    d->used = 0;
+    arena_init(&d->arena);
     return d;
 }
 
@@ -163,9 +135,8 @@ enum fragment_fate decode_fragment(struct decoder *d, const void *header, size_t
     memset(out, 0, sizeof *out);
     if (header_bytes == 0 || header_bytes > DECODE_MAX_HEADER_BYTES)
         return FRAGMENT_BAD_HEADER;
-    d->used = 0;
     Sparsed__FragmentHeader *h =
-        sparsed__fragment_header__unpack(&d->allocator, header_bytes, header);
+        sparsed__fragment_header__unpack(arena_begin(&d->arena), header_bytes, header);
     if (!h)
         return FRAGMENT_BAD_HEADER;
     out->payload = payload;

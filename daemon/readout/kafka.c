@@ -18,11 +18,11 @@ enum {
     LAG_EVERY_NS = 1000000000,
     FIRST_SAFE_TO_DESTROY = 0x020300ff, /* as rd_kafka_version() */
 };
-static const char header_name[] = "fragment";
 static const char key[] = "readout.kafka";
 
 struct kafka_readout {
     const struct kafka_readout_settings *settings;
+    const char *header_name;
     struct monitor *monitor;
     uint64_t identity;
     rd_kafka_t *consumer, *letters; /* letters NULL: no dead-letter topic */
@@ -279,6 +279,7 @@ struct kafka_readout *kafka_readout_create(const struct kafka_readout_settings *
         return NULL;
     }
     k->settings = settings;
+    k->header_name = "fragment";
     k->monitor = monitor;
     atomic_store(&monitor->kafka.used, true);
     atomic_store(&monitor->kafka.consumes, true);
@@ -287,6 +288,11 @@ struct kafka_readout *kafka_readout_create(const struct kafka_readout_settings *
     if (k->offsets == NULL || !open_letters(k, err) || !open_consumer(k, wake_fd, err))
         kafka_readout_destroy(&k);
     return k;
+}
+
+void kafka_readout_take_windows(struct kafka_readout *k)
+{
+    k->header_name = "windows";
 }
 
 void kafka_readout_destroy(struct kafka_readout **handle)
@@ -323,13 +329,14 @@ static void give_back(void *data, void *message)
 }
 
 /* Shows a Kafka message as one of ZeroMQ; no byte is copied. */
-static void wrap(rd_kafka_message_t *from, struct receipt *receipt, struct message *m)
+static void wrap(const struct kafka_readout *k, rd_kafka_message_t *from, struct receipt *receipt,
+                 struct message *m)
 {
     rd_kafka_headers_t *headers = NULL;
     const void *header = NULL;
     size_t bytes = 0;
     m->whole = rd_kafka_message_headers(from, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-               rd_kafka_header_get_last(headers, header_name, &header, &bytes) ==
+               rd_kafka_header_get_last(headers, k->header_name, &header, &bytes) ==
                    RD_KAFKA_RESP_ERR_NO_ERROR &&
                header != NULL;
     m->receipt = receipt;
@@ -376,7 +383,7 @@ enum receive_result kafka_readout_receive(struct kafka_readout *k, struct messag
     case OFFSETS_NEW:
         if (offsets_seen_before(k->offsets, next->partition, next->offset))
             counter_add(&k->monitor->kafka.redelivered, 1);
-        wrap(next, receipt, m);
+        wrap(k, next, receipt, m);
         return RECEIVE_MESSAGE;
     case OFFSETS_FULL:
         counter_add(&k->monitor->kafka.full, 1);
@@ -406,7 +413,7 @@ void kafka_readout_set_aside(struct kafka_readout *k, const struct message *m,
         k->letters, RD_KAFKA_V_TOPIC(k->settings->dead_letter),
         RD_KAFKA_V_VALUE(zmq_msg_data(payload), zmq_msg_size(payload)),
         RD_KAFKA_V_HEADER("reason", reason, (ssize_t)strlen(reason)),
-        RD_KAFKA_V_HEADER(header_name, zmq_msg_data(header), (ssize_t)zmq_msg_size(header)),
+        RD_KAFKA_V_HEADER(k->header_name, zmq_msg_data(header), (ssize_t)zmq_msg_size(header)),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(m->receipt), RD_KAFKA_V_END);
     if (failed != RD_KAFKA_RESP_ERR_NO_ERROR)
         end_letter(k, failed, m->receipt);

@@ -37,6 +37,9 @@ struct kafka_readout *kafka_readout_create(const struct kafka_readout_settings *
                                            uint64_t identity, int wake_fd, struct monitor *monitor,
                                            struct error *err);
 
+/* From now on windows messages come, whose header is called "windows". Before the first. */
+void kafka_readout_take_windows(struct kafka_readout *k);
+
 /* Commits what is done, leaves the group. All messages must be closed. */
 void kafka_readout_destroy(struct kafka_readout **k);
 

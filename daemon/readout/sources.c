@@ -145,6 +145,14 @@ uint32_t sources_note(struct sources *s, uint32_t source_id, uint64_t sequence,
     return index;
 }
 
+uint32_t sources_note_shared(struct sources *s, uint32_t source_id, size_t payload_bytes,
+                             uint64_t now_ns)
+{
+    uint32_t index = find_row(s, source_id);
+    count_message(&s->monitor->source[index], payload_bytes, now_ns);
+    return index;
+}
+
 uint32_t sources_note_unknown(struct sources *s, size_t payload_bytes, uint64_t now_ns)
 {
     count_message(&s->monitor->source[SOURCES_UNKNOWN_ROW], payload_bytes, now_ns);

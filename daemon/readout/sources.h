@@ -41,6 +41,10 @@ void sources_begin_run(struct sources *s);
 uint32_t sources_note(struct sources *s, uint32_t source_id, uint64_t sequence,
                       size_t payload_bytes, uint64_t now_ns);
 
+/* The same for a sender whose messages go to many daemons: its sequence is not followed. */
+uint32_t sources_note_shared(struct sources *s, uint32_t source_id, size_t payload_bytes,
+                             uint64_t now_ns);
+
 /* Counts a message without a readable header in row 0, and returns 0. */
 uint32_t sources_note_unknown(struct sources *s, size_t payload_bytes, uint64_t now_ns);
 

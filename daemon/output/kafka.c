@@ -121,7 +121,7 @@ void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
     if (k == NULL)
         return;
     if (rd_kafka_flush(k->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        uint32_t left = kafka_decisions_waiting(k) - k->records;
+        uint32_t left = kafka_decisions_waiting(k);
         counter_add(&k->monitor->kafka.undelivered, left);
         counter_add(&k->monitor->kafka.missed_records, k->records);
         log_error("kafka: %s: %" PRIu32 " decisions were not delivered: their events come again",
@@ -188,10 +188,10 @@ void kafka_decisions_send_record(struct kafka_decisions *k, const char *topic, c
 bool kafka_decisions_poll(struct kafka_decisions *k)
 {
     (void)rd_kafka_poll(k->producer, 0);
-    return kafka_decisions_waiting(k) < k->settings->queue;
+    return (uint32_t)rd_kafka_outq_len(k->producer) < k->settings->queue;
 }
 
 uint32_t kafka_decisions_waiting(struct kafka_decisions *k)
 {
-    return (uint32_t)rd_kafka_outq_len(k->producer);
+    return (uint32_t)rd_kafka_outq_len(k->producer) - k->records;
 }

@@ -52,7 +52,7 @@ void kafka_decisions_send_record(struct kafka_decisions *k, const char *topic, c
 /* Takes acknowledgements. False: the queue is full, decisions have to wait. */
 bool kafka_decisions_poll(struct kafka_decisions *k);
 
-/* Decisions and records that were sent and not acknowledged. */
+/* Decisions that were sent and not acknowledged; records are waited for at the end only. */
 uint32_t kafka_decisions_waiting(struct kafka_decisions *k);
 
 #endif

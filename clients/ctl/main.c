@@ -76,6 +76,20 @@ static int wait_for_drain(struct ask *a, const struct options *o, Sparsed__Contr
     return (*reply)->status->last_complete ? CTL_DONE : CTL_INCOMPLETE;
 }
 
+/* An answer of several lines: those after the first are indented. */
+static void print_lines(const char *from_outside, FILE *to)
+{
+    char line[2048], clean[2048];
+    for (const char *rest = from_outside; rest != NULL;) {
+        const char *end = strchr(rest, '\n');
+        size_t bytes = end != NULL ? (size_t)(end - rest) : strlen(rest);
+        (void)snprintf(line, sizeof line, "%.*s", (int)(bytes < sizeof line ? bytes : 0), rest);
+        fprintf(to, "%s%s\n", rest == from_outside ? "" : "  ",
+                text_clean(clean, sizeof clean, line));
+        rest = end != NULL ? end + 1 : NULL;
+    }
+}
+
 static void say(const struct options *o, const Sparsed__ControlReply *reply, int status)
 {
     char text[2048];
@@ -90,7 +104,8 @@ static void say(const struct options *o, const Sparsed__ControlReply *reply, int
         return;
     }
     if (status != CTL_DONE && status != CTL_INCOMPLETE && status != CTL_LATE) {
-        fprintf(stderr, "sparsectl: %s\n", text_clean(text, sizeof text, reply->text));
+        fputs("sparsectl: ", stderr);
+        print_lines(reply->text, stderr);
         if (status == CTL_REFUSED) {
             fputs("  now: ", stderr);
             for (size_t i = 0; i < reply->n_allowed; i++)
@@ -103,7 +118,7 @@ static void say(const struct options *o, const Sparsed__ControlReply *reply, int
     } else if (config) {
         fputs(reply->configuration, stdout);
     } else {
-        puts(text_clean(text, sizeof text, ran ? reply->status->last_result : reply->text));
+        print_lines(ran ? reply->status->last_result : reply->text, stdout);
     }
 }
 

@@ -147,22 +147,23 @@ static int a_prescale(struct options *o, char **word, int n)
 static const struct {
     const char *name;
     Sparsed__ControlRequest__Command command;
-    int least, most; /* words after it */
+    int least, most;   /* words after it */
+    const char *lacks; /* with fewer */
     fill *words;
     bool slow; /* it is answered when it is done */
 } commands[] = {
-    {"status", COMMAND(STATUS), 0, 0, no_words, false},
-    {"configure", COMMAND(CONFIGURE), 0, 1, a_file, true},
-    {"start", COMMAND(START), 1, 1, a_new_run, false},
-    {"pause", COMMAND(PAUSE), 0, 1, a_run, false},
-    {"resume", COMMAND(RESUME), 0, 1, a_run, false},
-    {"stop", COMMAND(STOP), 0, 1, a_run, false},
-    {"reload", COMMAND(RELOAD), 0, 1, a_file, true},
-    {"model", COMMAND(MODEL), 1, 2, a_model, true},
-    {"shadow", COMMAND(SHADOW), 1, 2, a_shadow, true},
-    {"prescale", COMMAND(PRESCALE), 2, 2, a_prescale, false},
-    {"config", COMMAND(CONFIG), 0, 0, no_words, false},
-    {"shutdown", COMMAND(SHUTDOWN), 0, 0, no_words, false},
+    {"status", COMMAND(STATUS), 0, 0, "", no_words, false},
+    {"configure", COMMAND(CONFIGURE), 0, 1, "", a_file, true},
+    {"start", COMMAND(START), 1, 1, "which run? a number, or `next`", a_new_run, false},
+    {"pause", COMMAND(PAUSE), 0, 1, "", a_run, false},
+    {"resume", COMMAND(RESUME), 0, 1, "", a_run, false},
+    {"stop", COMMAND(STOP), 0, 1, "", a_run, false},
+    {"reload", COMMAND(RELOAD), 0, 1, "", a_file, true},
+    {"model", COMMAND(MODEL), 1, 2, "which FILE?", a_model, true},
+    {"shadow", COMMAND(SHADOW), 1, 2, "which FILE? or `off`", a_shadow, true},
+    {"prescale", COMMAND(PRESCALE), 2, 2, "which RULE, and one in how many?", a_prescale, false},
+    {"config", COMMAND(CONFIG), 0, 0, "", no_words, false},
+    {"shutdown", COMMAND(SHUTDOWN), 0, 0, "", no_words, false},
 };
 
 static int read_command(struct options *o, char **word, int n, bool timeout_given)
@@ -175,7 +176,7 @@ static int read_command(struct options *o, char **word, int n, bool timeout_give
         if (after > commands[i].most)
             return usage(name, "", "too many words after it");
         if (after < commands[i].least)
-            return usage(name, "", "needs more words after it");
+            return usage(name, "", commands[i].lacks);
         o->request.command = commands[i].command;
         if (commands[i].slow && !timeout_given && o->wait_s > o->timeout_s)
             o->timeout_s = o->wait_s;

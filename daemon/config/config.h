@@ -46,6 +46,10 @@ bool config_load_text(const char *name, const char *text, size_t bytes,
  * may not, with both values, one a line. */
 bool config_change(const struct settings *now, const struct settings *wanted, struct error *err);
 
+/* How many LIVE keys differ, and which, one a line: `trigger.rule[0].threshold = 0.5, was 0.94`. */
+uint32_t config_changes(const struct settings *now, const struct settings *wanted, char *text,
+                        size_t bytes);
+
 /* Every key with its default, range and help, as a commented TOML file. It loads
  * again once the keys that must be given are. */
 void config_print(FILE *out);

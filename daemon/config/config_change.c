@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Problems are collected here until the text is full. */
-struct refusal {
-    char text[ERROR_TEXT_BYTES];
-    size_t used;
+/* Lines are collected here until the text is full. */
+struct list {
+    char *text;
+    size_t bytes, used;
     uint32_t n, shown;
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct refusal *r, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct list *l, const char *format, ...)
 {
     enum { ROOM_FOR_REST = 40 };
     char line[400];
@@ -23,13 +23,20 @@ __attribute__((format(printf, 2, 3))) static void add(struct refusal *r, const c
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    r->n++;
+    l->n++;
     size_t length = strlen(line);
-    if (r->shown + 1 < r->n || r->used + length + ROOM_FOR_REST >= sizeof r->text)
+    if (l->shown + 1 < l->n || l->used + length + ROOM_FOR_REST >= l->bytes)
         return;
-    (void)snprintf(r->text + r->used, sizeof r->text - r->used, "%s%s", r->n > 1 ? "\n" : "", line);
-    r->used += length + (r->n > 1);
-    r->shown++;
+    (void)snprintf(l->text + l->used, l->bytes - l->used, "%s%s", l->n > 1 ? "\n" : "", line);
+    l->used += length + (l->n > 1);
+    l->shown++;
+}
+
+static void end(struct list *l)
+{
+    if (l->n > l->shown)
+        (void)snprintf(l->text + l->used, l->bytes - l->used, "\nand %" PRIu32 " more",
+                       l->n - l->shown);
 }
 
 /* NULL: no memory. The caller frees it. */
@@ -56,16 +63,18 @@ static void name(const struct setting *row, int array, uint32_t index, char *tex
                    row->key + prefix + 2);
 }
 
-static void compare(struct refusal *r, const struct setting *row, int array, uint32_t index,
+static void compare(struct list *l, const struct setting *row, int array, uint32_t index,
                     const struct settings *now, const struct settings *wanted)
 {
     char key[128];
     char *is = written(now, row, index), *wish = written(wanted, row, index);
     name(row, array, index, key, sizeof key);
     if (is == NULL || wish == NULL)
-        add(r, "%s: no memory", key);
+        add(l, "%s: no memory", key);
+    else if (strcmp(is, wish) != 0 && row->when == SETTING_START)
+        add(l, "%s = %.100s, wanted %.100s: cannot change while the daemon runs", key, is, wish);
     else if (strcmp(is, wish) != 0)
-        add(r, "%s = %.100s, wanted %.100s: cannot change while the daemon runs", key, is, wish);
+        add(l, "%s = %.100s, was %.100s", key, wish, is);
     free(is);
     free(wish);
 }
@@ -80,24 +89,39 @@ static uint32_t elements(int array, const struct settings *now, const struct set
     return is < wish ? is : wish;
 }
 
+static void compare_all(struct list *l, enum setting_when when, const struct settings *now,
+                        const struct settings *wanted)
+{
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        const struct setting *row = &settings_table[i];
+        int array = settings_array_of(row->key);
+        for (uint32_t e = 0; row->when == when && e < elements(array, now, wanted); e++)
+            compare(l, row, array, e, now, wanted);
+    }
+}
+
 bool config_change(const struct settings *now, const struct settings *wanted, struct error *err)
 {
-    struct refusal r = {0};
+    char text[ERROR_TEXT_BYTES] = "";
+    struct list l = {text, sizeof text, 0, 0, 0};
     for (int a = 0; a < SETTINGS_ARRAY_COUNT; a++) {
         uint32_t is = settings_count_const(now, &settings_arrays[a]);
         uint32_t wish = settings_count_const(wanted, &settings_arrays[a]);
         if (is != wish)
-            add(&r, "%" PRIu32 " [[%s]], wanted %" PRIu32 ": cannot change while the daemon runs",
+            add(&l, "%" PRIu32 " [[%s]], wanted %" PRIu32 ": cannot change while the daemon runs",
                 is, settings_arrays[a].key, wish);
     }
-    for (int i = 0; i < SETTINGS_COUNT; i++) {
-        const struct setting *row = &settings_table[i];
-        int array = settings_array_of(row->key);
-        for (uint32_t e = 0; row->when == SETTING_START && e < elements(array, now, wanted); e++)
-            compare(&r, row, array, e, now, wanted);
-    }
-    if (r.n > r.shown)
-        (void)snprintf(r.text + r.used, sizeof r.text - r.used, "\nand %" PRIu32 " more",
-                       r.n - r.shown);
-    return r.n == 0 || error_set(err, ERROR_CONFIG, "%s", r.text);
+    compare_all(&l, SETTING_START, now, wanted);
+    end(&l);
+    return l.n == 0 || error_set(err, ERROR_CONFIG, "%s", text);
+}
+
+uint32_t config_changes(const struct settings *now, const struct settings *wanted, char *text,
+                        size_t bytes)
+{
+    struct list l = {text, bytes, 0, 0, 0};
+    text[0] = '\0';
+    compare_all(&l, SETTING_LIVE, now, wanted);
+    end(&l);
+    return l.n;
 }

@@ -119,7 +119,7 @@ uint32_t run_tally_unfinished(const struct run_tally *t, struct run_count to[RUN
 {
     uint32_t n = 0;
     add(to, &n, "fragments given up", t->fragment[FRAGMENT_STOPPED] + fragments_in_flight(t));
-    add(to, &n, "events undecided", t->events.fate[EVENT_LOST_STOP] + t->events.in_flight);
+    add(to, &n, "events undecided", t->events.in_flight);
     add(to, &n, "accepted events not recorded", t->output[RUN_OUTPUT_record_lost]);
     return n;
 }

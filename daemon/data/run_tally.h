@@ -57,7 +57,8 @@ uint32_t run_tally_times(const struct run_tally *t, struct run_count to[RUN_COUN
 /* What was taken in and is not finished yet. */
 uint32_t run_tally_pending(const struct run_tally *t, struct run_count to[RUN_COUNTS]);
 
-/* What was taken in and not finished: nothing (0) after a drain that came to its end. */
+/* What was taken in and not finished: nothing (0) after a drain that came to its end. Events of
+ * which a source had not sent all yet (fate `stop`) are finished: nobody could do more. */
 uint32_t run_tally_unfinished(const struct run_tally *t, struct run_count to[RUN_COUNTS]);
 
 #endif

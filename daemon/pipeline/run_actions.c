@@ -345,7 +345,10 @@ static bool want_reload(struct run_actions *a, const struct run_command *ask,
     const char *file = ask->file[0] != '\0' ? ask->file : a->file;
     if (!read_settings(a, file, wanted, err))
         return false;
-    (void)snprintf(text, RUN_TEXT_BYTES, "reloaded%s%s", file[0] != '\0' ? " from " : "", file);
+    char changes[640];
+    uint32_t n = config_changes(pipeline_settings(a->p), wanted, changes, sizeof changes);
+    (void)snprintf(text, RUN_TEXT_BYTES, "reloaded%s%s%s%s", file[0] != '\0' ? " from " : "", file,
+                   n > 0 ? "\n" : ": nothing in it differs", changes);
     return true;
 }
 

@@ -212,6 +212,7 @@ def test_a_reload_is_in_force_at_once(change):
     change.write("l", threshold=2)
     done = change.ask("reload")
     assert done.returncode == 0, done.stderr
+    assert "trigger.rule[0].threshold = 2.0, was 0.5" in done.stdout, done.stdout
     done = change.ask("prescale", "first", "7")
     assert done.returncode == 0, done.stderr
     assert sender.wait(60) == 0

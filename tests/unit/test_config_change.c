@@ -55,6 +55,24 @@ static void each_other_key_is_named_with_both_values(void **state)
               "runs");
 }
 
+/* A reload also takes back what an operator had changed by hand: it must say so. */
+static void what_changes_is_told(void **state)
+{
+    (void)state;
+    char text[256];
+    const char *const overrides[] = {"engine.model[0].file=b.h5", "trigger.rule[0].threshold=0.75"};
+    struct settings *now = load(overrides, 2), *wanted = load(NULL, 0);
+    assert_int_equal(config_changes(now, wanted, text, sizeof text), 2);
+    assert_string_equal(text, "engine.model[0].file = \"a.h5\", was \"b.h5\"\n"
+                              "trigger.rule[0].threshold = 0.5, was 0.75");
+    assert_int_equal(config_changes(now, wanted, text, 100), 2);
+    assert_string_equal(text, "engine.model[0].file = \"a.h5\", was \"b.h5\"\nand 1 more");
+    assert_int_equal(config_changes(now, now, text, sizeof text), 0);
+    assert_string_equal(text, "");
+    free(now);
+    free(wanted);
+}
+
 static void the_number_of_elements_is_fixed(void **state)
 {
     (void)state;
@@ -69,6 +87,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_keys_may_change),
         cmocka_unit_test(each_other_key_is_named_with_both_values),
+        cmocka_unit_test(what_changes_is_told),
         cmocka_unit_test(the_number_of_elements_is_fixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,9 +228,9 @@ static void what_was_not_finished_is_named(void **state)
     struct run_status status;
     (void)state;
     bring_to(RUN_RUNNING);
-    counter_add(&monitor.events_in, 5);
+    counter_add(&monitor.events_in, 6);
     counter_add(&monitor.event_fate[EVENT_ACCEPTED], 3);
-    counter_add(&monitor.event_fate[EVENT_LOST_STOP], 2);
+    counter_add(&monitor.event_fate[EVENT_LOST_STOP], 1); /* a source sends on: not ours */
     atomic_store(&monitor.n_sources, 2);
     counter_add(&monitor.source[1].received, 9);
     counter_add(&monitor.source[1].fate[FRAGMENT_ASSEMBLED], 8);
@@ -240,7 +240,8 @@ static void what_was_not_finished_is_named(void **state)
     run_control_status(&control, 130, &status);
     assert_false(status.last_complete);
     assert_non_null(strstr(status.last_result, "2 events undecided"));
-    assert_non_null(strstr(status.last_result, "1 fragments given up"));
+    assert_non_null(strstr(status.last_result, "unfinished: 1 fragments given up"));
+    assert_non_null(strstr(status.last_result, "lost 1 (stop 1)"));
 }
 
 /* A run's account is its own, and all runs' together are the daemon's. */

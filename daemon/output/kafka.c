@@ -115,19 +115,25 @@ struct kafka_decisions *kafka_decisions_create(const struct kafka_output_setting
     return k;
 }
 
+/* What is purged comes back to on_delivered, which counts it. */
+static void give_up(struct kafka_decisions *k)
+{
+    enum { PURGE_MS = 100 };
+    uint32_t left = kafka_decisions_waiting(k);
+    if (left > 0)
+        log_error("kafka: %s: %" PRIu32 " decisions were not delivered: their events come again",
+                  k->settings->topic, left);
+    (void)rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    (void)rd_kafka_flush(k->producer, PURGE_MS);
+}
+
 void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
 {
     struct kafka_decisions *k = *handle;
     if (k == NULL)
         return;
-    if (rd_kafka_flush(k->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        uint32_t left = kafka_decisions_waiting(k);
-        counter_add(&k->monitor->kafka.undelivered, left);
-        counter_add(&k->monitor->kafka.missed_records, k->records);
-        log_error("kafka: %s: %" PRIu32 " decisions were not delivered: their events come again",
-                  k->settings->topic, left);
-        (void)rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    }
+    if (rd_kafka_flush(k->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        give_up(k);
     rd_kafka_queue_destroy(k->queue);
     rd_kafka_destroy(k->producer);
     free(k);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_WAITING = 8, OLDEST_MS = 5000 };
+enum { MOST_WAITING = 8, OLDEST_MS = 5000, PURGE_MS = 100 };
 
 struct metrics_topic {
     const char *topic;
@@ -88,7 +88,7 @@ void metrics_topic_destroy(struct metrics_topic **handle, uint64_t limit_ns)
         return;
     if (rd_kafka_flush(t->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         (void)rd_kafka_purge(t->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        (void)rd_kafka_flush(t->producer, 0); /* on_delivered hears of each */
+        (void)rd_kafka_flush(t->producer, PURGE_MS); /* on_delivered hears of each */
     }
     rd_kafka_destroy(t->producer);
     free(t);

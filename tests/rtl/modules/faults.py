@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Modules with a fault in them, for benches that must find it.
+
+A copy of all modules goes to --out, one of them with the fault: text of the module and what stands
+there instead. The text must be there exactly once; who changes a module moves its fault along.
+"""
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+FAULTS = {  # name: (module, text, what stands there instead)
+    "conv_tap": ("conv_tap", "{4'b1010, th[2:0]}", "{4'b1000, th[2:0]}"),
+    "conv_lane": ("conv_lane", "wire up = p[SHIFT-1] & (odd | (|p[SHIFT-2:0]));",
+                  "wire up = p[SHIFT-1];"),
+    "conv_end": ("conv_end", "sum <= sat + (nonzero ? bias_i : '0);", "sum <= sat + bias_i;"),
+    "conv_scatter": ("conv_scatter", "{keep_q, keep[N-1:S]}", "{keep_q, keep[N-S-1:0]}"),
+    "pool": ("pool", "earlier <= ~(~earlier << S);", "earlier <= earlier;"),
+    "pool_setup": ("pool_setup", "row[KEY_W] & col[KEY_W]", "row[KEY_W] | col[KEY_W]"),
+    "dense_first": ("dense_first", "begins[{1'b0, replay[1:0]}*8+:8]", "begins[15:8]"),
+    "dense_output": ("dense_output", "(sign ? ~acc_mask_i : '0)", "'0"),
+    "dense_second": ("dense_second", "base <= s4[4] ?", "base <= 1'b1 ?"),
+    "score_table": ("score_table", "lost && floor[D2_W-1]", "lost"),
+    "softmax": ("softmax", "else if (first_i) there[i] <= 1'b0;", ""),
+    "softmax_lane": ("softmax_lane", "$signed(below) < $signed(lowest_i) ? lowest_i : below",
+                     "below"),
+    "window_input": ("window_input", "pace == 0 && room_i", "pace == 0 || room_i"),
+    "compress": ("compress", "b[j*P_W+P_W-1] && !b[j*P_W+V_W+4]",
+                 "b[j*P_W+P_W-1]"),
+    "shift_up": ("shift_up", "ones <= by_i[1:0];", "ones <= {1'b0, by_i[0]};"),
+    "loader": ("loader", "value[7:0] >= 8'd10", "value[7:0] >= 8'd9"),
+    "axi_read": ("axi_read", "bursts < 4'd8", "bursts < 4'd9"),
+    "axi_write": ("axi_write", "open < 7'd63", "open < 7'd64"),
+    "registers": ("registers", "wire whole = strobe == 4'hf;", "wire whole = strobe[3];"),
+    "fifo": ("fifo", "assign full_o = head[A-1:0]", "assign full_o = 1'b0 & head[A-1:0]"),
+}
+
+
+def plant(name: str, rtl: Path, out: Path) -> None:
+    """Copies the modules, with the fault."""
+    module, text, fault = FAULTS[name]
+    out.mkdir(parents=True, exist_ok=True)
+    for source in rtl.glob("*.sv"):
+        shutil.copyfile(source, out / source.name)
+    source = (rtl / f"{module}.sv").read_text()
+    if source.count(text) != 1:
+        sys.exit(f"{module}: the place of fault {name} is not there once: {text}")
+    (out / f"{module}.sv").write_text(source.replace(text, fault))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=sorted(FAULTS))
+    parser.add_argument("--rtl", type=Path, required=True, help="folder of the modules")
+    parser.add_argument("--out", type=Path, required=True, help="folder that is made")
+    args = parser.parse_args()
+    plant(args.name, args.rtl, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 /* Any rules and any scores: the decision must agree with itself, and with a second
  * reading of its rules. */
+#include "stream.h"
 #include "trigger/trigger.h"
 
 #include <math.h>
@@ -10,47 +11,23 @@ enum { MAX_WINDOWS = 32, OUTPUTS = 3, PLANES = 3 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-/* The input as a stream; zeros when it is used up. */
-struct stream {
-    const uint8_t *data;
-    size_t bytes;
-};
-
-static uint64_t take(struct stream *s, size_t n)
-{
-    uint64_t value = 0;
-    size_t k = n < s->bytes ? n : s->bytes;
-    memcpy(&value, s->data, k);
-    s->data += k;
-    s->bytes -= k;
-    return value;
-}
-
-static double take_double(struct stream *s)
-{
-    uint64_t bits = take(s, 8);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static void make_rules(struct stream *s, struct trigger_settings *t)
 {
-    t->seed = take(s, 8);
-    t->pass_through = (uint32_t)take(s, 4);
-    t->max_accept_rate = take_double(s);
-    t->accept_burst = (uint32_t)take(s, 4);
-    t->n_rules = (uint32_t)take(s, 1) % (SETTINGS_MAX_RULES + 1);
+    t->seed = stream_take(s, 8);
+    t->pass_through = (uint32_t)stream_take(s, 4);
+    t->max_accept_rate = stream_take_double(s);
+    t->accept_burst = (uint32_t)stream_take(s, 4);
+    t->n_rules = (uint32_t)stream_take(s, 1) % (SETTINGS_MAX_RULES + 1);
     for (uint32_t i = 0; i < t->n_rules; i++) {
         struct rule_settings *r = &t->rule[i];
-        r->name[0] = (char)take(s, 1);
-        r->label[0] = (char)('a' + take(s, 1) % (OUTPUTS + 1)); /* 'd' is nobody's */
-        r->threshold = take_double(s);
-        r->min_windows = 1 + (uint32_t)take(s, 1);
-        r->prescale = 1 + (uint32_t)take(s, 2);
-        r->planes.count = (uint32_t)take(s, 1) % 3;
+        r->name[0] = (char)stream_take(s, 1);
+        r->label[0] = (char)('a' + stream_take(s, 1) % (OUTPUTS + 1)); /* 'd' is nobody's */
+        r->threshold = stream_take_double(s);
+        r->min_windows = 1 + (uint32_t)stream_take(s, 1);
+        r->prescale = 1 + (uint32_t)stream_take(s, 2);
+        r->planes.count = (uint32_t)stream_take(s, 1) % 3;
         for (uint32_t k = 0; k < r->planes.count; k++)
-            r->planes.id[k] = (uint32_t)take(s, 1) % (PLANES + 1);
+            r->planes.id[k] = (uint32_t)stream_take(s, 1) % (PLANES + 1);
     }
 }
 
@@ -109,13 +86,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     double score[MAX_WINDOWS * OUTPUTS];
     struct event ev = {.window = window, .score = score, .score_stride = OUTPUTS};
     while (s.bytes > 0) {
-        ev.id.event = take(&s, 2);
-        ev.event_time_ns += take(&s, 8);
-        ev.n_windows = (uint32_t)take(&s, 1) % (MAX_WINDOWS + 1);
+        ev.id.event = stream_take(&s, 2);
+        ev.event_time_ns += stream_take(&s, 8);
+        ev.n_windows = (uint32_t)stream_take(&s, 1) % (MAX_WINDOWS + 1);
         for (uint32_t i = 0; i < ev.n_windows; i++) {
-            window[i].plane = (uint32_t)take(&s, 1) % PLANES;
+            window[i].plane = (uint32_t)stream_take(&s, 1) % PLANES;
             for (uint32_t k = 0; k < OUTPUTS; k++)
-                score[i * OUTPUTS + k] = take_double(&s);
+                score[i * OUTPUTS + k] = stream_take_double(&s);
         }
         trigger_decide(t, &ev);
         check(&settings, &ev.decision);

@@ -1,0 +1,115 @@
+/* Any bytes as a message of the daemon's, the way its clients read them: a decision, a run
+ * record, metrics, an answer of the control socket; as JSON and as lines for people. A line
+ * ends inside its room and holds nothing that a terminal would obey.
+ *
+ * Input: a byte, which of them; then the message. */
+#include "common/decision_json.h"
+#include "common/json.h"
+#include "common/run_json.h"
+#include "ctl/reply_json.h"
+#include "ctl/status_text.h"
+#include "decisions/decision_text.h"
+#include "top/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool good)
+{
+    if (!good)
+        abort();
+}
+
+static void check_text(const char *text, size_t bytes, const char *allowed)
+{
+    check(memchr(text, '\0', bytes) == text + strlen(text) || bytes == 0);
+    for (const char *c = text; *c != '\0'; c++)
+        check(((unsigned char)*c >= 0x20 && *c != 0x7f) || strchr(allowed, *c) != NULL);
+}
+
+static void check_json(json_t *value)
+{
+    check(value != NULL);
+    char *text = json_dumps(value, JSON_COMPACT);
+    check(text != NULL);
+    check_text(text, strlen(text) + 1, "");
+    free(text);
+    json_decref(value);
+}
+
+static void read_decision(const uint8_t *data, size_t size)
+{
+    static struct decision_layout layout;
+    char line[DECISION_TEXT_BYTES];
+    Sparsed__Decision *d = sparsed__decision__unpack(NULL, size, data);
+    if (d == NULL)
+        return;
+    check_json(decision_json_object(d));
+    decision_text_line(&layout, d, line, sizeof line);
+    check_text(line, sizeof line, "");
+    sparsed__decision__free_unpacked(d, NULL);
+}
+
+static void read_run(const uint8_t *data, size_t size)
+{
+    char line[DECISION_TEXT_BYTES];
+    Sparsed__RunRecord *r = sparsed__run_record__unpack(NULL, size, data);
+    if (r == NULL)
+        return;
+    check_json(run_json_object(r));
+    run_json_line(r, line, sizeof line);
+    check_text(line, sizeof line, "");
+    sparsed__run_record__free_unpacked(r, NULL);
+}
+
+static void read_metrics(const uint8_t *data, size_t size)
+{
+    static struct facts now, before;
+    static struct facts_history past;
+    static struct view view;
+    Sparsed__Metrics *m = sparsed__metrics__unpack(NULL, size, data);
+    if (m == NULL)
+        return;
+    before = now;
+    facts_read(&now, m);
+    struct facts_rates rates = facts_compare(&now, &before);
+    facts_remember(&past, &rates);
+    for (int utf8 = 0; utf8 < 2; utf8++) {
+        view_render(&view, &now, &rates, &past, utf8 != 0);
+        check(view.n <= VIEW_LINES);
+        for (size_t i = 0; i < view.n; i++)
+            check_text(view.line[i].text, VIEW_LINE_BYTES, "");
+    }
+    check_json(view_json(&now, &rates, "tcp://127.0.0.1:5557"));
+    sparsed__metrics__free_unpacked(m, NULL);
+}
+
+static void read_reply(const uint8_t *data, size_t size)
+{
+    Sparsed__ControlReply *r = sparsed__control_reply__unpack(NULL, size, data);
+    if (r == NULL || r->status == NULL) { /* ctl/ask.c takes none without */
+        sparsed__control_reply__free_unpacked(r, NULL);
+        return;
+    }
+    check_json(reply_json_object(r));
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    check(to != NULL);
+    status_text_print(r, false, to);
+    (void)fclose(to);
+    check_text(text, bytes + 1, "\n");
+    free(text);
+    sparsed__control_reply__free_unpacked(r, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static void (*const readers[])(const uint8_t *data, size_t size) = {read_decision, read_run,
+                                                                        read_metrics, read_reply};
+    if (size > 0)
+        readers[data[0] % (sizeof readers / sizeof *readers)](data + 1, size - 1);
+    return 0;
+}

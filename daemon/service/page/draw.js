@@ -146,13 +146,17 @@ function drawLatency(svg, buckets, marks) {
       "title", {}, `${count(n)} events of ${seconds(Math.pow(10, b / per) / 1e9)} to ${seconds(Math.pow(10, (b + 1) / per) / 1e9)}`);
   }
   make(svg, "line", {x1: left, x2: W - right, y1: bottom, y2: bottom, stroke: "var(--faint)"});
+  let written = -Infinity; // where the last label stands: the next keeps away
   for (let d = Math.ceil(low / per); d <= high / per; d++)
     for (const m of [1, 2, 5]) {
       const b = (d + Math.log10(m)) * per;
       if (b < low || b > high) continue;
       make(svg, "line", {x1: x(b), x2: x(b), y1: bottom, y2: bottom + (m === 1 ? 6 : 3), stroke: "var(--faint)"});
-      if (m === 1 || (high - low) / W < 0.07)
-        make(svg, "text", {x: Math.min(W - 24, Math.max(24, x(b))), y: H - 8, "text-anchor": "middle", class: "faint"}, seconds(m * Math.pow(10, d) / 1e9));
+      const at = Math.min(W - 24, Math.max(24, x(b)));
+      if ((m === 1 || (high - low) / W < 0.07) && at - written > 48) {
+        make(svg, "text", {x: at, y: H - 8, "text-anchor": "middle", class: "faint"}, seconds(m * Math.pow(10, d) / 1e9));
+        written = at;
+      }
     }
   marks.forEach((m, i) => {
     if (!known(m.ns) || m.ns <= 0) return;

@@ -12,6 +12,11 @@ import sys
 from pathlib import Path
 
 FAULTS = {  # name: (module, text, what stands there instead)
+    "cast_shift": ("cast_shift", "lost8 = |(x_i & IN'(64'h3fff));",
+                   "lost8 = |(x_i & IN'(64'h1fff));"),
+    "fixed_round": ("fixed_round", "up = half & (rest | negative);", "up = half & rest;"),
+    "fixed_overflow": ("fixed_overflow", "~magnitude[0] | (mode_i == 2'd2)", "~magnitude[0]"),
+    "adder_tree": ("adder_tree", "(x2[0+:W] + x2[W+:W])", "x2[0+:W]"),
     "conv_tap": ("conv_tap", "{4'b1010, th[2:0]}", "{4'b1000, th[2:0]}"),
     "conv_lane": ("conv_lane", "wire up = p[SHIFT-1] & (odd | (|p[SHIFT-2:0]));",
                   "wire up = p[SHIFT-1];"),

@@ -35,7 +35,6 @@ struct slot {
     uint32_t next, previous; /* in the list it stands in */
     uint64_t deadline_ns;
     struct edges edges[SETTINGS_MAX_PLANES];
-    uint64_t *masked[SETTINGS_MAX_PLANES]; /* of whole events; else NULL */
 };
 
 struct list {
@@ -138,9 +137,9 @@ static bool create_slot(struct assembler *a, struct slot *s)
             if (e->value == NULL)
                 return false;
         }
-        if (a->settings.whole_events)
-            s->masked[p] = take(a, bits_words(plane_wires(g, p)), sizeof(uint64_t));
-        if (a->settings.whole_events && s->masked[p] == NULL)
+        if (a->settings.own_masks)
+            image->own_masked = take(a, bits_words(plane_wires(g, p)), sizeof(uint64_t));
+        if (a->settings.own_masks && image->own_masked == NULL)
             return false;
         if (a->settings.wire_hits)
             image->wire_hits = take(a, pg->wires, sizeof *image->wire_hits);
@@ -203,7 +202,7 @@ void assembler_destroy(struct assembler **handle)
             free(a->slot[i].event.plane[p].wire_present);
             free(a->slot[i].event.plane[p].wire_hits);
             free(a->slot[i].edges[p].value);
-            free(a->slot[i].masked[p]);
+            free(a->slot[i].event.plane[p].own_masked);
         }
         free(a->slot[i].event.kept);
     }
@@ -350,7 +349,7 @@ static enum fragment_fate push_whole(struct assembler *a, const struct reduced *
     i = answer == BOOK_REFUSED ? NO_SLOT_INDEX : open_slot(a, f);
     if (i == NO_SLOT_INDEX)
         return answer == BOOK_REFUSED ? FRAGMENT_NO_SLOT : no_slot(a, &f->id, now_ns);
-    whole_fill(&a->slot[i].event, a->g, r, a->slot[i].masked);
+    whole_fill(&a->slot[i].event, a->g, r);
     book_close(a->book, &f->id, now_ns);
     finish(a, i);
     return FRAGMENT_ASSEMBLED;

@@ -37,7 +37,7 @@ struct assembler_settings {
     uint64_t timeout_ns;   /* from an event's first fragment */
     uint32_t edge_values;  /* bins of shared pixels kept for each event, over all planes */
     bool wire_hits;        /* keep how often each wire is hit, of wires */
-    bool whole_events;     /* windows messages come, not fragments */
+    bool own_masks;        /* masks of an event stay with it: of two tiers, see data/event.h */
     bool keep_samples;     /* the recorder wants the samples of accepted events */
     bool refuse_when_full; /* with no slot free: refuse the event, else let the caller wait */
 };
@@ -53,10 +53,10 @@ struct assembler *assembler_create(const struct assembler_settings *settings,
 void assembler_destroy(struct assembler **a);
 
 /* Takes what a fragment left; or, with r->whole, an event as another tier brought it, which is
- * complete at once, and a DUPLICATE where its event was here before. FRAGMENT_ASSEMBLED: it is part of its event now, and
- * r->message, if any, belongs to the event until assembler_release. Any other fate:
- * nothing was kept, r->message stays the caller's. FRAGMENT_NO_SLOT without
- * refuse_when_full: nothing happened; release an event and push again. */
+ * complete at once, and a DUPLICATE where its event was here before. FRAGMENT_ASSEMBLED: it is part
+ * of its event now, and r->message, if any, belongs to the event until assembler_release. Any other
+ * fate: nothing was kept, r->message stays the caller's. FRAGMENT_NO_SLOT without refuse_when_full:
+ * nothing happened; release an event and push again. */
 enum fragment_fate assembler_push(struct assembler *a, const struct reduced *r, uint64_t now_ns);
 
 /* The next event that is complete or whose time is up at `now_ns`, or NULL. The

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static void fill_plane(struct event *e, const struct geometry *g, uint32_t i,
-                       const struct reduced *r, uint64_t *masked)
+                       const struct reduced *r)
 {
     const struct whole_plane *from = &r->whole->plane[i];
     struct plane_image *image = &e->plane[i];
@@ -20,8 +20,8 @@ static void fill_plane(struct event *e, const struct geometry *g, uint32_t i,
         bits_fill(image->wire_present, 0, wires);
     image->wires_missing = wires - bits_count(image->wire_present, 0, wires);
     if (from->some_masked) {
-        memcpy(masked, from->masked, bits_words(wires) * sizeof(uint64_t));
-        image->masked = masked;
+        memcpy(image->own_masked, from->masked, bits_words(wires) * sizeof(uint64_t));
+        image->masked = image->own_masked;
     }
     plane_image_add(&g->plane[i], image, r->hit + from->first_hit, from->n_hits);
     e->wires_missing += image->wires_missing;
@@ -32,8 +32,7 @@ static uint64_t before(uint64_t at_ns, uint64_t by_ns)
     return at_ns > by_ns ? at_ns - by_ns : 0;
 }
 
-void whole_fill(struct event *e, const struct geometry *g, const struct reduced *r,
-                uint64_t *const *masked)
+void whole_fill(struct event *e, const struct geometry *g, const struct reduced *r)
 {
     const struct whole_event *w = r->whole;
     e->brought = true;
@@ -46,5 +45,5 @@ void whole_fill(struct event *e, const struct geometry *g, const struct reduced 
     memcpy(e->missing, w->missing, w->n_missing * sizeof *w->missing);
     e->wires_missing = 0;
     for (uint32_t i = 0; i < g->n_planes; i++)
-        fill_plane(e, g, i, r, masked[i]);
+        fill_plane(e, g, i, r);
 }

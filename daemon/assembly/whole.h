@@ -12,9 +12,8 @@
 
 #include <stdint.h>
 
-/* r->whole is not NULL; all of it was checked (readout/windows.h). masked[i] has a bit for each
- * wire of plane i, and is used where its masks are not the geometry's. */
-void whole_fill(struct event *e, const struct geometry *g, const struct reduced *r,
-                uint64_t *const *masked);
+/* r->whole is not NULL; all of it was checked (readout/windows.h). The planes have room for masks
+ * of their own. */
+void whole_fill(struct event *e, const struct geometry *g, const struct reduced *r);
 
 #endif

@@ -33,6 +33,7 @@ struct plane_image {
     uint16_t *wire_hits;    /* [wires] see data/reduced.h; NULL: not counted */
     const uint64_t *masked; /* bit w: wire w is masked; NULL: none is. The geometry's or
                              * the hot wires', good until the event's windows are cut */
+    uint64_t *own_masked;   /* [wires] room for masks that last as long as the event; NULL: none */
 };
 
 /* A fragment whose samples stay readable until the event's slot is released. */

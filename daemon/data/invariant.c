@@ -142,8 +142,10 @@ static bool invariant_threads(const struct monitor *m, const struct invariant_si
         const struct thread_monitor *thread = &m->thread[i];
         uint64_t life = ended(&thread->total_ns);
         uint64_t spent = counter_read(&thread->busy_ns) + counter_read(&thread->idle_ns);
-        /* None has lived longer than the daemon has. */
+        /* None has lived longer than the daemon has; a thread may have charged after the moment
+         * of this sight, while the one that looks was put to sleep. */
         uint64_t most = s->now_ns > m->started_ns ? s->now_ns - m->started_ns : 0;
+        most += MONITOR_STALL_NS;
         most *= atomic_load(&thread->threads);
         if (spent < life || (s->ended && spent != life) || (!s->ended && spent > most))
             return broken(t, "thread %s: busy and idle are %.6f s of %.6f s",

@@ -3,9 +3,12 @@
  * thread looks at it. Round and round, in this order, sleeping when a round moved
  * nothing.
  */
+#include "base/bits.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "pipeline/parts.h"
+
+#include <string.h>
 
 static void count_fate(struct pipeline *p, enum event_fate fate)
 {
@@ -133,6 +136,18 @@ static void deliver(struct pipeline *p, struct event *ev)
     wake_signal(&p->output_wake);
 }
 
+/* Masks of hot wires are those of the last event; this one is packed later, by the output. */
+static void keep_masks(const struct geometry *g, struct event *ev)
+{
+    for (uint32_t i = 0; i < g->n_planes; i++) {
+        struct plane_image *image = &ev->plane[i];
+        if (image->masked == g->plane[i].masked)
+            continue;
+        memcpy(image->own_masked, image->masked, bits_words(g->plane[i].wires) * sizeof(uint64_t));
+        image->masked = image->own_masked;
+    }
+}
+
 /* To the engine; or, in the first of two tiers, past engine and trigger to the output, and on. */
 static void pass_on(struct pipeline *p, struct event *ev, uint64_t now_ns)
 {
@@ -142,6 +157,7 @@ static void pass_on(struct pipeline *p, struct event *ev, uint64_t now_ns)
         epoch_submit(p, ev, now_ns);
         return;
     }
+    keep_masks(p->g, ev);
     epoch_attach(p, ev);
     ev->scored_ns = now_ns;
     ev->decision.fate = EVENT_FORWARDED;

@@ -130,7 +130,7 @@ static bool create_slots(struct pipeline *p, uint64_t *memory_bytes, struct erro
         .slots = readout->event_slots,
         .timeout_ns = readout->event_timeout_ns,
         .edge_values = takes_windows(p) ? 0 : p->settings->imaging.edge_values,
-        .whole_events = takes_windows(p),
+        .own_masks = p->settings->service.stages != STAGES_ALL,
         .wire_hits = looks_for_hot_wires(p),
         .keep_samples = p->keep_samples,
         .refuse_when_full = readout->overload == OVERLOAD_DROP_NEWEST};

@@ -155,7 +155,7 @@ static void a_thread_is_busy_or_idle(void **state)
     (void)state;
     struct thread_monitor *event = &m->thread[THREAD_event];
     BREAKS(threads, counter_add(&event->busy_ns, (uint64_t)-1), counter_add(&event->busy_ns, 1));
-    BREAKS_BY(threads, event->idle_ns, 3 * NS_PER_S); /* older than the daemon */
+    BREAKS_BY(threads, event->idle_ns, 4 * NS_PER_S); /* older than the daemon */
 }
 
 /* A process that was stopped for half a minute took no data: that is not live time. And a

@@ -210,7 +210,7 @@ def test_missing_wires(tiers, reader):
             for parts in incomplete(8, gone=5):
                 socket.send_multipart(parts)
             socket.close(linger=10000)
-    pair = tiers(overrides=("readout.event_timeout=2 s",))
+    pair = tiers(overrides=("readout.event_timeout=1 s",))
     expected = one_process(pair, reader(), (), send, 8)
     got, first, second = two_tiers(pair, reader(), send, 8)
     assert apart(got) == apart(expected)

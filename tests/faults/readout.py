@@ -18,11 +18,14 @@ TICKS, WIRES, PLANE = 1536, 512, 2
 
 
 def packed(wires: int, ticks: int = TICKS) -> bytes:
-    """A zstd frame of `wires` silent wires: small on the wire, its full size of work behind it.
-    By the library that the daemon is linked with: Python's own has no zstd."""
+    """A zstd frame of `wires` silent wires: small on the wire, its full size of work behind it."""
+    return zstd_frame(bytes(2 * wires * ticks))
+
+
+def zstd_frame(samples: bytes) -> bytes:
+    """By the library that the daemon is linked with: Python's own has no zstd."""
     zstd = ctypes.CDLL("libzstd.so.1")
     zstd.ZSTD_compressBound.restype = zstd.ZSTD_compress.restype = ctypes.c_size_t
-    samples = bytes(2 * wires * ticks)
     room = zstd.ZSTD_compressBound(ctypes.c_size_t(len(samples)))
     frame = ctypes.create_string_buffer(room)
     used = zstd.ZSTD_compress(frame, ctypes.c_size_t(room), samples,

@@ -81,11 +81,12 @@ class Trial:
                              alive=alive)
         return self.daemon
 
-    def readout(self, endpoint: str | None = None, **more: object) -> Readout:
-        """A running readout."""
+    def readout(self, endpoint: str | None = None, begin: bool = True, **more: object) -> Readout:
+        """A readout, running if `begin`."""
         r = Readout(endpoint or self.daemon.address("readout"), **more)
         self.readouts.append(r)
-        r.start()
+        if begin:
+            r.start()
         return r
 
     def numbers(self) -> Numbers:

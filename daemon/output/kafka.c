@@ -116,9 +116,9 @@ struct kafka_decisions *kafka_decisions_create(const struct kafka_output_setting
 }
 
 /* What is purged comes back to on_delivered, which counts it. */
-static void give_up(struct kafka_decisions *k)
+void kafka_decisions_give_up(struct kafka_decisions *k)
 {
-    enum { PURGE_MS = 100 };
+    enum { PURGE_MS = 500 };
     uint32_t left = kafka_decisions_waiting(k);
     if (left > 0)
         log_error("kafka: %s: %" PRIu32 " decisions were not delivered: their events come again",
@@ -133,7 +133,7 @@ void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
     if (k == NULL)
         return;
     if (rd_kafka_flush(k->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        give_up(k);
+        kafka_decisions_give_up(k);
     rd_kafka_queue_destroy(k->queue);
     rd_kafka_destroy(k->producer);
     free(k);

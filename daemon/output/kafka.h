@@ -44,6 +44,10 @@ bool kafka_decisions_send_windows(struct kafka_decisions *k, const struct event 
                                   const void *header, size_t header_bytes, const void *payload,
                                   size_t payload_bytes);
 
+/* What is not acknowledged is not sent any more, and counted as undelivered: after this no receipt
+ * of its events is looked at. */
+void kafka_decisions_give_up(struct kafka_decisions *k);
+
 /* Sends what is said about a run (output/run_record.h), with a key of its own. What cannot be
  * delivered is counted and in the log: nothing waits for it. */
 void kafka_decisions_send_record(struct kafka_decisions *k, const char *topic, const char *key,

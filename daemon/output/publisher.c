@@ -293,6 +293,13 @@ void publisher_send_record(struct publisher *p, const char *topic, const char *k
     }
 }
 
+void publisher_give_up(struct publisher *p)
+{
+    if (p->kafka != NULL) {
+        kafka_decisions_give_up(p->kafka);
+    }
+}
+
 static void close_socket(void *socket, int linger_ms)
 {
     if (socket != NULL) {

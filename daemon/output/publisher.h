@@ -56,6 +56,10 @@ void publisher_wait(struct publisher *p, int fd, long timeout_ms);
 /* Whether every decision was acknowledged; always without Kafka. */
 bool publisher_settled(struct publisher *p);
 
+/* Gives up what was not acknowledged, counted: the receipts of its events end with the readout, and
+ * nobody may sign them after that. */
+void publisher_give_up(struct publisher *p);
+
 /* Another run_info that events may carry (event->info), at most PUBLISHER_FORMS at a time;
  * before the first of its events comes, after the last one is released. A thread of its own
  * may call these two while another sends. False: `err` (SYSTEM). */

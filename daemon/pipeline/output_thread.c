@@ -62,7 +62,11 @@ enum pipeline_step pipeline_output_step(struct pipeline *p, uint64_t now_ns)
     }
     if (!stopped || ring_peek(&p->to_output) != NULL)
         return STEP_IDLE;
-    return publisher_settled(p->publisher) || give_up ? STEP_END : STEP_IDLE;
+    if (!publisher_settled(p->publisher) && !give_up)
+        return STEP_IDLE;
+    if (give_up)
+        publisher_give_up(p->publisher);
+    return STEP_END;
 }
 
 enum pipeline_step pipeline_record_step(struct pipeline *p, uint64_t now_ns)

@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <string.h>
 
-void hash_sha256(const void *data, size_t bytes, uint8_t digest[SHA256_BYTES])
+bool hash_sha256(const void *data, size_t bytes, uint8_t digest[SHA256_BYTES])
 {
-    (void)EVP_Digest(data, bytes, digest, NULL, EVP_sha256(), NULL);
+    if (EVP_Digest(data, bytes, digest, NULL, EVP_sha256(), NULL) == 1)
+        return true;
+    memset(digest, 0, SHA256_BYTES);
+    return false;
 }
 
 bool hash_sha256_file(const char *path, uint8_t digest[SHA256_BYTES])

@@ -18,8 +18,9 @@ static inline uint64_t hash_mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* SHA-256 of a buffer; of a whole file (false: cannot be read, errno says why). */
-void hash_sha256(const void *data, size_t bytes, uint8_t digest[SHA256_BYTES]);
+/* SHA-256 of a buffer (false: no memory, and the digest is all 0); of a whole file (false: cannot
+ * be read, errno says why). */
+bool hash_sha256(const void *data, size_t bytes, uint8_t digest[SHA256_BYTES]);
 bool hash_sha256_file(const char *path, uint8_t digest[SHA256_BYTES]);
 
 /* Lower-case hexadecimal, zero-terminated. */

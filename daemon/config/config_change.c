@@ -48,7 +48,10 @@ static char *written(const struct settings *s, const struct setting *row, uint32
     if (out == NULL)
         return NULL;
     config_value_format(row, settings_field_const(s, row, index), out);
-    return fclose(out) == 0 ? text : NULL;
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* "engine.model[2].planes" */

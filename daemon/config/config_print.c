@@ -222,9 +222,7 @@ bool config_sha256(const struct settings *settings, uint8_t digest[SHA256_BYTES]
 {
     size_t bytes = 0;
     char *text = config_effective(settings, &bytes);
-    if (text != NULL)
-        hash_sha256(text, bytes, digest);
-    bool good = text != NULL;
+    bool good = text != NULL && hash_sha256(text, bytes, digest);
     free(text);
     return good;
 }

@@ -308,9 +308,9 @@ bool geometry_close_calibration(struct geometry *g, struct error *err)
     uint8_t *list = malloc((size_t)8 * g->masked.wires + 1);
     if (list == NULL)
         return error_set(err, ERROR_SYSTEM, "no memory for the masks of %u wires", g->masked.wires);
-    hash_sha256(list, geometry_list_masked(g, masked, list), g->masked.sha256);
+    bool good = hash_sha256(list, geometry_list_masked(g, masked, list), g->masked.sha256);
     free(list);
-    return true;
+    return good || error_set(err, ERROR_SYSTEM, "no memory for the name of the masks");
 }
 
 const char *wire_status_name(enum wire_status status)

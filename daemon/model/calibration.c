@@ -144,7 +144,8 @@ bool calibration_load_bytes(const char *path, const void *data, size_t bytes, st
     if (file >= 0)
         (void)H5Fclose(file);
     (void)H5Eset_auto2(H5E_DEFAULT, report, report_to);
-    hash_sha256(data, bytes, g->calibration_sha256);
+    if (good && !hash_sha256(data, bytes, g->calibration_sha256))
+        good = error_set(err, ERROR_SYSTEM, "no memory");
     g->calibrated = good;
     return good || error_prefix(err, "%s", path);
 }

@@ -273,7 +273,11 @@ struct model *model_load_bytes(const char *path, const void *data, size_t bytes,
         return NULL;
     }
     (void)snprintf(m->path, sizeof m->path, "%s", path);
-    hash_sha256(data, bytes, m->sha256);
+    if (!hash_sha256(data, bytes, m->sha256)) {
+        (void)error_set(err, ERROR_SYSTEM, "%s: no memory", path);
+        model_destroy(&m);
+        return NULL;
+    }
     /* HDF5 would print its own stack of messages; ours is one sentence */
     H5E_auto2_t report;
     void *report_to;

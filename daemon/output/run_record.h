@@ -20,7 +20,7 @@ struct run_record {
     uint64_t begin_wall_ns; /* since the epoch */
     /* Of the end. */
     uint64_t end_wall_ns;
-    const char *ended_by; /* "stop", "shutdown" or "signal" */
+    const char *ended_by; /* "stop", "shutdown", "signal" or "failure" */
     struct run_tally tally;
 };
 

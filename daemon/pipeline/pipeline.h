@@ -46,9 +46,8 @@ struct pipeline *pipeline_create(const struct settings *settings, const struct g
 const struct run_info *pipeline_run_info(const struct pipeline *p);
 
 /* Begins a run: opens the readout's socket, publishes the run's begin, starts the threads;
- * the readout takes fragments when it returns. UNCHANGED: an endpoint or the recorder's
- * directory, and there is no run. BROKEN: a thread could not be started, others run: the
- * process has to end. */
+ * the readout takes fragments when it returns. UNCHANGED: an endpoint, the recorder's
+ * directory or a thread (the run's end is published then, too), and there is no run. */
 enum run_result pipeline_start(struct pipeline *p, const struct run_begin *run, struct error *err);
 
 /* While paused nothing is read: PULL pushes back to the sources, SUB loses at the

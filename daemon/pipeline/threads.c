@@ -93,29 +93,59 @@ bool pipeline_begin(struct pipeline *p, const struct run_begin *run, struct erro
     return true;
 }
 
-static bool start(pthread_t *thread, const char *name, void *(*body)(void *), void *arg,
-                  struct error *err)
+/* A thread of the run. They start from the last to the first, so that nobody has no reader. */
+struct thread {
+    pthread_t *id;
+    const char *name;
+    void *(*body)(void *);
+    void *arg;
+};
+
+static uint32_t count_threads(const struct pipeline *p)
 {
-    int failed = pthread_create(thread, NULL, body, arg);
-    if (failed != 0)
-        return error_set(err, ERROR_SYSTEM, "cannot start thread %s: %s", name, strerror(failed));
-    (void)pthread_setname_np(*thread, name);
-    return true;
+    return (p->record ? 5 : 4) + p->n_workers;
+}
+
+static struct thread thread_at(struct pipeline *p, uint32_t i)
+{
+    const struct thread last[] = {{&p->record_thread, "record", pipeline_record_thread, p},
+                                  {&p->shadow_thread, "shadow", pipeline_shadow_thread, p},
+                                  {&p->output_thread, "output", pipeline_output_thread, p},
+                                  {&p->event_thread, "event", pipeline_event_thread, p}};
+    const uint32_t n = sizeof last / sizeof *last;
+    i += p->record ? 0 : 1;
+    if (i < n)
+        return last[i];
+    if (i < n + p->n_workers) {
+        struct worker *w = &p->worker[i - n];
+        return (struct thread){&w->thread, "worker", pipeline_worker_thread, w};
+    }
+    return (struct thread){&p->readout_thread, "readout", pipeline_readout_thread, p};
+}
+
+static void tell(struct pipeline *p, enum stop_state state, uint64_t now_ns);
+
+/* Nothing has come in yet, so all that did start may end at once. */
+static void end_threads(struct pipeline *p, uint32_t n)
+{
+    tell(p, STOP_RECORDER, clock_monotonic_ns());
+    for (uint32_t i = 0; i < n; i++)
+        (void)pthread_join(*thread_at(p, i).id, NULL);
 }
 
 static bool start_threads(struct pipeline *p, struct error *err)
 {
-    if (p->record && !start(&p->record_thread, "record", pipeline_record_thread, p, err))
-        return false;
-    if (!start(&p->shadow_thread, "shadow", pipeline_shadow_thread, p, err) ||
-        !start(&p->output_thread, "output", pipeline_output_thread, p, err) ||
-        !start(&p->event_thread, "event", pipeline_event_thread, p, err))
-        return false;
-    for (uint32_t i = 0; i < p->n_workers; i++) {
-        if (!start(&p->worker[i].thread, "worker", pipeline_worker_thread, &p->worker[i], err))
-            return false;
+    for (uint32_t i = 0, n = count_threads(p); i < n; i++) {
+        struct thread t = thread_at(p, i);
+        int failed = pthread_create(t.id, NULL, t.body, t.arg);
+        if (failed != 0) {
+            end_threads(p, i);
+            return error_set(err, ERROR_SYSTEM, "cannot start thread %s: %s", t.name,
+                             strerror(failed));
+        }
+        (void)pthread_setname_np(*t.id, t.name);
     }
-    return start(&p->readout_thread, "readout", pipeline_readout_thread, p, err);
+    return true;
 }
 
 enum run_result pipeline_start(struct pipeline *p, const struct run_begin *run, struct error *err)
@@ -125,8 +155,11 @@ enum run_result pipeline_start(struct pipeline *p, const struct run_begin *run, 
         return RUN_RESULT_UNCHANGED;
     }
     p->running = true;
-    if (!start_threads(p, err))
-        return RUN_RESULT_BROKEN;
+    if (!start_threads(p, err)) { /* its begin was published: so is its end */
+        p->ended_by = "failure";
+        pipeline_finish(p, clock_monotonic_ns(), clock_wall_ns());
+        return RUN_RESULT_UNCHANGED;
+    }
     p->joined_workers = p->joined_last = 0;
     atomic_store(&p->monitor->ready, true);
     return RUN_RESULT_DONE;

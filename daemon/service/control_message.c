@@ -278,6 +278,8 @@ uint8_t *control_message_write(const struct run_reply *reply, const struct run_s
     uint8_t *packed = malloc(*bytes);
     if (packed != NULL)
         (void)sparsed__control_reply__pack(&m, packed);
+    else
+        *bytes = 0;
     free(p);
     return packed;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "service/health.h"
+#include "service/json_text.h"
 #include "service/page.h"
 #include "service/status.h"
 #include "service/stream.h"
@@ -266,6 +267,7 @@ struct http *http_start(const char *address, const struct metrics_source *source
         return NULL;
     }
     h->source = source;
+    json_text_watch_memory();
     h->stream = stream_create();
     int fd = h->stream != NULL ? open_listener(address, err) : -1;
     if (fd < 0) {

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Thread_local bool lacking;
+
 json_t *json_text(const char *text)
 {
     json_t *whole = json_string(text);
@@ -14,4 +16,31 @@ json_t *json_text(const char *text)
     whole = json_string(ascii);
     free(ascii);
     return whole;
+}
+
+static void *take_memory(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    lacking = lacking || memory == NULL;
+    return memory;
+}
+
+void json_text_watch_memory(void)
+{
+    json_set_alloc_funcs(take_memory, free);
+}
+
+void json_text_begin(void)
+{
+    lacking = false;
+}
+
+void json_text_lack(void)
+{
+    lacking = true;
+}
+
+bool json_text_is_whole(void)
+{
+    return !lacking;
 }

@@ -99,15 +99,23 @@ struct message_sink {
     bool failed;
 };
 
+/* A copy; NULL, and `lacking`, where there is no memory. */
+static char *keep(const char *text, bool *lacking)
+{
+    char *copy = strdup(text);
+    *lacking = *lacking || copy == NULL;
+    return copy;
+}
+
 static Sparsed__Sample *new_sample(const char *suffix, const struct label *labels, size_t n,
-                                   double value)
+                                   double value, bool *lacking)
 {
     Sparsed__Sample *sample = calloc(1, sizeof *sample);
     if (sample == NULL) {
         return NULL;
     }
     sparsed__sample__init(sample);
-    sample->suffix = strdup(suffix);
+    sample->suffix = keep(suffix, lacking);
     sample->value = value;
     sample->labels = calloc(n + 1, sizeof(void *));
     for (size_t i = 0; sample->labels != NULL && i < n; i++) {
@@ -117,8 +125,8 @@ static Sparsed__Sample *new_sample(const char *suffix, const struct label *label
         }
         sparsed__label__init(label);
         sample->labels[sample->n_labels++] = label;
-        label->name = strdup(labels[i].name);
-        label->value = strdup(labels[i].value);
+        label->name = keep(labels[i].name, lacking);
+        label->value = keep(labels[i].value, lacking);
     }
     return sample;
 }
@@ -138,7 +146,7 @@ static void put_message(struct sink *s, const char *suffix, const struct label *
         f->samples = larger;
         m->room = room;
     }
-    Sparsed__Sample *sample = new_sample(suffix, labels, n, value);
+    Sparsed__Sample *sample = new_sample(suffix, labels, n, value, &m->failed);
     if (sample == NULL || sample->n_labels != n) {
         m->failed = true;
     }
@@ -150,8 +158,8 @@ static void put_message(struct sink *s, const char *suffix, const struct label *
 static bool fill_family(struct message_sink *m, Sparsed__MetricFamily *f, const struct metric *row)
 {
     sparsed__metric_family__init(f);
-    f->name = strdup(row->name);
-    f->help = strdup(row->help);
+    f->name = keep(row->name, &m->failed);
+    f->help = keep(row->help, &m->failed);
     f->type = row->type == METRIC_COUNTER ? SPARSED__METRIC_FAMILY__TYPE__COUNTER
               : row->type == METRIC_GAUGE ? SPARSED__METRIC_FAMILY__TYPE__GAUGE
                                           : SPARSED__METRIC_FAMILY__TYPE__SUMMARY;
@@ -192,11 +200,11 @@ uint8_t *metrics_message(const struct metrics_source *source, uint64_t now_ns, u
         {source->monitor, info, now_ns, put_message, source->watch}, NULL, 0, false};
     sparsed__metrics__init(all);
     all->schema_version = 1;
-    all->instance = strdup(info->settings->detector.name);
-    all->version = strdup(SPARSED_VERSION);
+    all->instance = keep(info->settings->detector.name, &m.failed);
+    all->version = keep(SPARSED_VERSION, &m.failed);
     all->time_ns = wall_ns;
     all->families = calloc(metrics_table_rows, sizeof(void *));
-    bool good = all->families != NULL;
+    bool good = all->families != NULL && !m.failed;
     for (size_t i = 0; good && i < metrics_table_rows; i++) {
         Sparsed__MetricFamily *f = calloc(1, sizeof *f);
         if (f == NULL) {

@@ -27,11 +27,15 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-/* Takes the reference. */
+/* Takes the reference. NULL where anything of it is left out for want of memory. */
 static char *text_of(json_t *o, size_t *bytes)
 {
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(o);
+    if (!json_text_is_whole()) {
+        free(text);
+        text = NULL;
+    }
     *bytes = text != NULL ? strlen(text) : 0;
     return text;
 }
@@ -111,6 +115,7 @@ char *status_text(const struct metrics_source *source, uint64_t now_ns, uint64_t
                   size_t *bytes)
 {
     struct watch_point latest;
+    json_text_begin();
     json_t *o = json_object();
     set(o, "time_ns", whole(wall_ns));
     const struct run_info *info = run_info_borrow(source->board);
@@ -133,6 +138,8 @@ char *status_text(const struct metrics_source *source, uint64_t now_ns, uint64_t
 static json_t *span_json(struct watch *w, enum watch_span span)
 {
     struct watch_point *point = calloc(WATCH_POINTS, sizeof *point);
+    if (point == NULL)
+        json_text_lack();
     uint32_t n = point != NULL ? watch_history(w, span, point) : 0;
     json_t *o = json_object(), *time = json_array(), *in = json_array(), *accepted = json_array(),
            *lost = json_array(), *live = json_array(), *latency = json_array();
@@ -185,6 +192,7 @@ static json_t *fragment_fates_json(void)
 
 char *status_history_text(const struct metrics_source *source, size_t *bytes)
 {
+    json_text_begin();
     json_t *o = json_object();
     for (uint32_t i = 0; i < WATCH_SPAN_COUNT; i++)
         set(o, watch_span_name((enum watch_span)i), span_json(source->watch, (enum watch_span)i));
@@ -281,7 +289,10 @@ static json_t *picture_json(const struct picture *p)
 char *status_accepted_text(const struct metrics_source *source, size_t *bytes)
 {
     struct picture *picture = calloc(PICTURES, sizeof *picture);
+    json_text_begin();
     json_t *o = json_object(), *all = json_array();
+    if (picture == NULL)
+        json_text_lack();
     uint32_t n = picture != NULL && source->gallery != NULL
                      ? gallery_copy(source->gallery, picture, PICTURES)
                      : 0;

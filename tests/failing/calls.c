@@ -31,7 +31,7 @@
 #include <zmq.h>
 #include <zstd.h>
 
-bool calls_show_log;
+bool calls_show_log, calls_rehearse;
 
 static _Thread_local bool armed, all_after;
 static _Thread_local int paused; /* how often */
@@ -154,6 +154,18 @@ struct MHD_Daemon *__wrap_MHD_start_daemon(unsigned flags, uint16_t port,
         d = MHD_start_daemon_va(flags, port, accept, accept_arg, handle, handle_arg, list);
     va_end(list);
     return d;
+}
+
+/* ---- others ---- */
+
+bool __real_rehearse(void (*body)(void *arg), void *arg, unsigned seconds, int *signal_number);
+bool __wrap_rehearse(void (*body)(void *arg), void *arg, unsigned seconds, int *signal_number);
+bool __wrap_rehearse(void (*body)(void *arg), void *arg, unsigned seconds, int *signal_number)
+{
+    if (calls_rehearse)
+        return __real_rehearse(body, arg, seconds, signal_number);
+    *signal_number = 0;
+    return !fails("rehearse", EAGAIN);
 }
 
 /* operator new, in bad_alloc.cpp. */

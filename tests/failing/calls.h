@@ -21,6 +21,10 @@ const char *calls_disarm(void);
 /* For the test's own work in the middle of a scenario: its calls do not count. Pauses nest. */
 void calls_pause(bool paused);
 
+/* Whether a file is first looked at in a child process, as the daemon does it. It costs most of a
+ * scenario's time, so only those about files do; else it is a call like others. */
+extern bool calls_rehearse;
+
 /* Lines that the daemon would have logged since the last calls_arm. */
 uint64_t calls_logged(void);
 

@@ -1,9 +1,27 @@
 #include "common/text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+bool text_read_whole(const char *text, uint64_t least, uint64_t most, uint64_t *n)
+{
+    char *end;
+    errno = 0;
+    *n = strtoull(text, &end, 10);
+    return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *n >= least &&
+           *n <= most;
+}
+
+bool text_read_real(const char *text, double least, double most, double *x)
+{
+    char *end;
+    *x = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*x) && *x >= least && *x <= most;
+}
 
 char *text_count(char *out, size_t bytes, uint64_t n)
 {

@@ -1,14 +1,20 @@
 /* text: numbers and names as people read them, and strings from outside made
  * safe for a terminal.
  *
- * Every function writes at most `bytes` bytes with the closing zero and returns
+ * Every function that writes text writes at most `bytes` bytes with the closing zero and returns
  * `out`, so that calls can stand inside a printf. No state, any thread.
  */
 #ifndef SPARSED_CLIENTS_TEXT_H
 #define SPARSED_CLIENTS_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* A whole number, digits and nothing else; a finite number, as strtod reads it. False: it is none,
+ * or not within `least` .. `most`. */
+bool text_read_whole(const char *text, uint64_t least, uint64_t most, uint64_t *n);
+bool text_read_real(const char *text, double least, double most, double *x);
 
 /* Room that every number below fits in. */
 enum { TEXT_NUMBER_BYTES = 48 };

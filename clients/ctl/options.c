@@ -1,9 +1,8 @@
 /* One table of commands: its name, what it takes, how the words become a request. */
 #include "ctl/options.h"
+#include "common/text.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,18 +74,10 @@ static int usage(const char *what, const char *value, const char *must)
 
 static bool parse_number(const char *text, uint32_t *n)
 {
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
+    uint64_t v;
+    bool good = text_read_whole(text, 1, UINT32_MAX, &v);
     *n = (uint32_t)v;
-    return errno == 0 && end != text && *end == '\0' && text[0] != '-' && v > 0 && v <= UINT32_MAX;
-}
-
-static bool parse_real(const char *text, double least, double most, double *x)
-{
-    char *end;
-    *x = strtod(text, &end);
-    return end != text && *end == '\0' && isfinite(*x) && *x >= least && *x <= most;
+    return good;
 }
 
 /* ---- commands ---- */
@@ -213,15 +204,15 @@ static int read_option(struct options *o, int c)
         o->request.comment = optarg;
         return -1;
     case SHARE:
-        return parse_real(optarg, 1e-9, 1, &o->request.share)
+        return text_read_real(optarg, 1e-9, 1, &o->request.share)
                    ? -1
                    : usage("--share = ", optarg, "must be above 0, at most 1");
     case TIMEOUT:
-        return parse_real(optarg, 0.001, 86400, &o->timeout_s)
+        return text_read_real(optarg, 0.001, 86400, &o->timeout_s)
                    ? -1
                    : usage("--timeout = ", optarg, "must be seconds above 0");
     case WAIT:
-        return parse_real(optarg, 0, 86400, &o->wait_s)
+        return text_read_real(optarg, 0, 86400, &o->wait_s)
                    ? -1
                    : usage("--wait = ", optarg, "must be seconds from 0");
     case KEYS:

@@ -6,10 +6,9 @@
 #include "common/text.h"
 #include "decisions/decision_text.h"
 
-#include <errno.h>
+#include <float.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,22 +72,6 @@ static int usage(const char *what, const char *value, const char *must)
     return 2;
 }
 
-static bool parse_count(const char *text, uint64_t *n)
-{
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    *n = v;
-    return errno == 0 && end != text && *end == '\0' && text[0] != '-' && v > 0;
-}
-
-static bool parse_seconds(const char *text, double *s)
-{
-    char *end;
-    *s = strtod(text, &end);
-    return end != text && *end == '\0' && isfinite(*s) && *s > 0 && *s <= 1e9;
-}
-
 /* Exit status of a program that ends here, or -1 to go on. */
 static int read_options(int argc, char **argv, struct options *o)
 {
@@ -117,11 +100,11 @@ static int read_options(int argc, char **argv, struct options *o)
             o->accepted = true;
             break;
         case COUNT:
-            if (!parse_count(optarg, &o->count))
+            if (!text_read_whole(optarg, 1, UINT64_MAX, &o->count))
                 return usage("--count = ", optarg, "must be a whole number from 1");
             break;
         case TIMEOUT:
-            if (!parse_seconds(optarg, &o->timeout_s))
+            if (!text_read_real(optarg, DBL_MIN, 1e9, &o->timeout_s))
                 return usage("--timeout = ", optarg, "must be seconds above 0");
             break;
         case PATTERN:

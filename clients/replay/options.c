@@ -1,7 +1,7 @@
 #include "replay/options.h"
+#include "common/text.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,10 +141,9 @@ static void wrong(struct argp_state *state, const char *option, const char *valu
 static uint64_t whole(struct argp_state *state, const char *option, const char *value,
                       uint64_t least, uint64_t most)
 {
-    char *end, text[96];
-    errno = 0;
-    uint64_t n = strtoull(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end || errno || n < least || n > most) {
+    char text[96];
+    uint64_t n;
+    if (!text_read_whole(value, least, most, &n)) {
         snprintf(text, sizeof text, "must be %llu .. %llu", (unsigned long long)least,
                  (unsigned long long)most);
         wrong(state, option, value, text);

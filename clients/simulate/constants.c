@@ -1,4 +1,5 @@
 #include "simulate/constants.h"
+#include "common/text.h"
 
 #include <assert.h>
 #include <math.h>
@@ -46,9 +47,8 @@ bool constants_set(struct constants *c, const char *assignment, struct error *er
         const struct constant_row *row = &constants_table[i];
         if (strlen(row->name) != length || memcmp(row->name, assignment, length) != 0)
             continue;
-        char *end;
-        double value = strtod(sign + 1, &end);
-        if (end == sign + 1 || *end != '\0' || !isfinite(value))
+        double value;
+        if (!text_read_real(sign + 1, -INFINITY, INFINITY, &value))
             return error_set(err, ERROR_CONFIG, "--set %s: \"%s\" is no number", assignment,
                              sign + 1);
         if (value < row->min || value > row->max)

@@ -1,11 +1,11 @@
 #include "simulate/options.h"
+#include "common/text.h"
 
 #include "model/model.h"
 #include "simulate/electronics.h"
 #include "simulate/readout.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,10 +128,8 @@ static const struct preprocessing published = {.time_rebin = 6,
 static uint64_t whole(struct argp_state *state, const char *option, const char *value,
                       uint64_t least, uint64_t most)
 {
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end || errno || n < least || n > most)
+    uint64_t n;
+    if (!text_read_whole(value, least, most, &n))
         argp_error(state, "--%s %s: must be %llu .. %llu", option, value, (unsigned long long)least,
                    (unsigned long long)most);
     return n;
@@ -140,9 +138,8 @@ static uint64_t whole(struct argp_state *state, const char *option, const char *
 static double number(struct argp_state *state, const char *option, const char *value, double least,
                      double most)
 {
-    char *end;
-    double x = strtod(value, &end);
-    if (end == value || *end || !(x >= least && x <= most))
+    double x;
+    if (!text_read_real(value, least, most, &x))
         argp_error(state, "--%s %s: must be %g .. %g", option, value, least, most);
     return x;
 }

@@ -1,13 +1,14 @@
 /* sparse-top: a running sparsed at a glance. */
 #include "common/json.h"
 #include "common/subscriber.h"
+#include "common/text.h"
 #include "top/screen.h"
 
 #include <errno.h>
+#include <float.h>
 #include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,13 +79,6 @@ static const char *const line_help[] = {
     "",
     "\"-\" is a number that is not known. ! and TROUBLE mark trouble. Any key goes back."};
 
-static bool parse_seconds(const char *text, double *s)
-{
-    char *end;
-    *s = strtod(text, &end);
-    return end != text && *end == '\0' && isfinite(*s) && *s > 0 && *s <= 1e9;
-}
-
 static int usage(const char *what, const char *value, const char *must)
 {
     fprintf(stderr, "sparse-top: %s%s: %s; --help shows how it is used\n", what, value, must);
@@ -117,7 +111,7 @@ static int read_options(int argc, char **argv, struct top *t)
             t->once = true;
             break;
         case OPT_TIMEOUT:
-            if (!parse_seconds(optarg, &t->timeout_s))
+            if (!text_read_real(optarg, DBL_MIN, 1e9, &t->timeout_s))
                 return usage("--timeout = ", optarg, "must be seconds above 0");
             break;
         case OPT_KEYS:

@@ -1,7 +1,7 @@
 #include "offline/calibrate_options.h"
+#include "common/text.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 
 const char *argp_program_version = "sparse-calibrate " SPARSED_VERSION;
@@ -70,10 +70,8 @@ static const char doc[] =
 static double number(struct argp_state *state, const char *option, const char *value, double least,
                      double most)
 {
-    char *end;
-    errno = 0;
-    double x = strtod(value, &end);
-    if (end == value || *end != '\0' || errno != 0 || !(x >= least && x <= most))
+    double x;
+    if (!text_read_real(value, least, most, &x))
         argp_error(state, "--%s %s: must be %g .. %g", option, value, least, most);
     return x;
 }

@@ -1,7 +1,9 @@
 #include "offline/score_options.h"
+#include "common/text.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -81,9 +83,8 @@ static const char doc[] =
 
 static double positive(struct argp_state *state, const char *option, const char *value, bool any)
 {
-    char *end;
-    double x = strtod(value, &end);
-    if (end == value || *end || !isfinite(x) || (!any && !(x > 0)))
+    double x;
+    if (!text_read_real(value, any ? -INFINITY : DBL_MIN, INFINITY, &x))
         argp_error(state, "--%s %s: needs a number%s", option, value, any ? "" : " above 0");
     return x;
 }

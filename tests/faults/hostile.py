@@ -1,6 +1,6 @@
 """Those who come to a door and mean no good. hostile.py ENDPOINT... with a number of connections:
 
-    hostile.py --connections N --seconds S KIND:HOST:PORT ...
+    hostile.py --connections N --seconds S [--only DEED] KIND:HOST:PORT ...
 
 KIND is the type of socket that a door expects (PUSH, SUB, PULL, REQ) or HTTP. To each door, at the
 same time: N connections that say nothing and are opened again when they are closed; garbage; a
@@ -119,6 +119,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=100, help="silent ones at each door")
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--only", choices=DEEDS, help="nothing but this")
     parser.add_argument("door", nargs="+", help="KIND:HOST:PORT")
     arguments = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -128,7 +129,7 @@ def main():
     threads = []
     for door in arguments.door:
         kind, host, port = door.split(":")
-        for deed in DEEDS:
+        for deed in [arguments.only] if arguments.only else DEEDS:
             threads.append(threading.Thread(target=work, args=(
                 deed, kind.encode(), (host, int(port)), arguments.connections, end, done)))
     for thread in threads:

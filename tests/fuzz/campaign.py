@@ -140,7 +140,7 @@ def turn(target: Target, program: Path, seconds: float) -> None:
     state = target.state()
     words = SOURCE / "tests" / "fuzz" / f"{target.name}.dict"
     begin = target.log.stat().st_size if target.log.exists() else 0
-    used = run_until([program, "-rss_limit_mb=2048", "-timeout=20", "-print_final_stats=1",
+    used = run_until([program, "-rss_limit_mb=2048", "-timeout=300", "-print_final_stats=1",
                       *(["-len_control=0", "-max_len=1000"] if target.name in LONG else []),
                       *([f"-dict={words}"] if words.exists() else []),
                       f"-artifact_prefix={target.findings}/", target.found, target.corpus],
@@ -184,7 +184,7 @@ def merge(target: Target, program: Path) -> None:
     fresh.mkdir()
     kept = sorted(target.corpus.glob("crash-*"))
     named = [p for p in target.corpus.iterdir() if p not in kept]
-    done = subprocess.run([program, "-merge=1", "-rss_limit_mb=2048", "-timeout=20", fresh,
+    done = subprocess.run([program, "-merge=1", "-rss_limit_mb=2048", "-timeout=300", fresh,
                            target.corpus, target.found], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{target.name}: -merge=1 failed\n{done.stderr[-2000:]}")

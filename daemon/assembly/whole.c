@@ -10,7 +10,7 @@ static void fill_plane(struct event *e, const struct geometry *g, uint32_t i,
 {
     const struct whole_plane *from = &r->whole->plane[i];
     struct plane_image *image = &e->plane[i];
-    uint32_t wires = whole_wires(g, i);
+    uint32_t wires = whole_plane_wires(g, i);
     image->raw = from->raw;
     image->has_data = from->has_data;
     image->sample_type = from->raw ? SAMPLE_INT32 : SAMPLE_FLOAT32;

@@ -31,7 +31,7 @@ struct whole_event {
 };
 
 /* Wires of a plane as events count them: a ready-made image is one. */
-static inline uint32_t whole_wires(const struct geometry *g, uint32_t plane)
+static inline uint32_t whole_plane_wires(const struct geometry *g, uint32_t plane)
 {
     return g->images ? 1 : g->plane[plane].wires;
 }

@@ -35,7 +35,7 @@ static size_t payload_most(const struct geometry *g)
     size_t bytes = 0;
     for (uint32_t i = 0; i < g->n_planes; i++) {
         const struct plane_geometry *p = &g->plane[i];
-        bytes += 2 * sizeof(uint64_t) * bits_words(whole_wires(g, i)) +
+        bytes += 2 * sizeof(uint64_t) * bits_words(whole_plane_wires(g, i)) +
                  sizeof(struct hit) * p->rows * p->cols * p->channels;
     }
     return bytes;
@@ -146,7 +146,7 @@ static uint8_t *put_plane(struct windows_message *m, uint8_t *to, uint32_t i,
                           const struct plane_image *image)
 {
     const struct plane_geometry *pg = &m->g->plane[i];
-    size_t words = bits_words(whole_wires(m->g, i));
+    size_t words = bits_words(whole_plane_wires(m->g, i));
     Sparsed__PlanePixels *p = &m->plane[i];
     p->integers = image->raw;
     p->has_data = image->has_data;

@@ -63,7 +63,7 @@ struct whole_event *windows_whole_create(const struct geometry *g)
     struct whole_event *w = calloc(1, sizeof *w);
     bool good = w != NULL;
     for (uint32_t i = 0; good && i < g->n_planes; i++) {
-        size_t words = bits_words(whole_wires(g, i));
+        size_t words = bits_words(whole_plane_wires(g, i));
         w->plane[i].present = calloc(words, sizeof(uint64_t));
         w->plane[i].masked = calloc(words, sizeof(uint64_t));
         good = w->plane[i].present != NULL && w->plane[i].masked != NULL;
@@ -138,7 +138,7 @@ static bool check_recipe(const struct windows_decoder *d, const Sparsed__Windows
 static uint64_t plane_bytes(const struct geometry *g, uint32_t i, const Sparsed__PlanePixels *p)
 {
     uint64_t sets = (p->some_missing ? UINT64_C(1) : 0) + (p->some_masked ? UINT64_C(1) : 0);
-    return sets * sizeof(uint64_t) * bits_words(whole_wires(g, i)) +
+    return sets * sizeof(uint64_t) * bits_words(whole_plane_wires(g, i)) +
            (uint64_t)p->pixels * sizeof(struct hit);
 }
 
@@ -215,7 +215,7 @@ static enum fragment_fate take_plane(const struct windows_decoder *d, uint32_t i
 {
     const struct plane_geometry *pg = &d->g->plane[i];
     struct whole_plane *plane = &out->whole->plane[i];
-    uint32_t wires = whole_wires(d->g, i);
+    uint32_t wires = whole_plane_wires(d->g, i);
     if (p->plane != pg->id || (p->integers && !d->g->images))
         return FRAGMENT_BAD_SHAPE;
     if (p->pixels > (uint64_t)pg->rows * pg->cols * pg->channels)
@@ -293,8 +293,9 @@ static bool take_masked(const struct geometry *g, const Sparsed__WindowsHeader *
 {
     uint32_t masked = 0;
     for (uint32_t i = 0; i < g->n_planes; i++)
-        masked += w->plane[i].some_masked ? bits_count(w->plane[i].masked, 0, whole_wires(g, i))
-                                          : g->plane[i].dead_wires + g->plane[i].hot_wires;
+        masked += w->plane[i].some_masked
+                      ? bits_count(w->plane[i].masked, 0, whole_plane_wires(g, i))
+                      : g->plane[i].dead_wires + g->plane[i].hot_wires;
     if (h->masked_wires != masked || h->hot_wires > masked ||
         h->masked_sha256.len != (masked > 0 ? SHA256_BYTES : 0))
         return false;

@@ -112,5 +112,6 @@ int bench_workers(const struct bench_options *o);
 int bench_memory(const struct bench_options *o);
 int bench_fpga(const struct bench_options *o);
 int bench_kafka(const struct bench_options *o);
+int bench_tiers(const struct bench_options *o);
 
 #endif

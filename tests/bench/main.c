@@ -16,6 +16,7 @@ static const struct {
     {"peers", bench_peers},       {"offload", bench_offload}, {"imaging", bench_imaging},
     {"pipeline", bench_pipeline}, {"latency", bench_latency}, {"workers", bench_workers},
     {"memory", bench_memory},     {"fpga", bench_fpga},       {"kafka", bench_kafka},
+    {"tiers", bench_tiers},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -73,6 +74,7 @@ static const char doc[] =
     "  workers   the whole daemon over inproc, two workers against one\n"
     "  memory    the whole daemon at full rate: does its memory grow?\n"
     "  fpga      the kernel in SystemVerilog: cycles, and resources if they were counted\n"
+    "  tiers     one core: an event's way between two tiers, against scoring its windows\n"
     "  kafka     readout and decisions of a Kafka broker, against rdkafka_performance\n"
     "  all       all of these, and what a whole MicroBooNE needs\n\n"
     "The last table is the goals: what was measured, against what, and whether it is enough. "

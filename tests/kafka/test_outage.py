@@ -147,11 +147,11 @@ def act_on(story, members, broker, member):
     first = members[0]
     if story == "added":
         members.append(member("more"))
-    elif story == "told to stop":
+    elif story == "told_to_stop":
         members.pop(0).process.send_signal(signal.SIGTERM)
     elif story == "killed":
         members.pop(0).process.kill()
-    elif story == "standing still":
+    elif story == "standing_still":
         first.process.send_signal(signal.SIGSTOP)
     else:
         broker.stop()
@@ -159,8 +159,8 @@ def act_on(story, members, broker, member):
     return time.monotonic()
 
 
-@pytest.mark.parametrize("story", ["added", "told to stop", "killed", "standing still",
-                                   "broker started again"])
+@pytest.mark.parametrize("story", ["added", "told_to_stop", "killed", "standing_still",
+                                   "broker_restarted"])
 def test_time_to_recover(broker, topic, member, answer, story):
     """Three members, events flow; then the story, and events go on flowing. It is over when every
     event that was sent is decided. docs/kafka.md has the times."""

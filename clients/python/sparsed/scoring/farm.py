@@ -1,7 +1,8 @@
 """Files into pieces, pieces to workers, results into one file.
 
     files --> pieces of so many events --> workers: score_piece --> pieces of a score file
-          --> merged in the order of the files --> one HDF5 file, equal to sparse-score's
+          --> merged in the order of the files --> one HDF5 file, equal to sparse-score's,
+              or one Parquet file with the same values
 
 A worker is a process of this machine, or a worker of a Dask cluster; it needs this package and
 sees the files under the same names. A piece depends on nothing but its events, so a piece whose
@@ -191,7 +192,8 @@ def score(files: str | Path | Iterable[str | Path], model: str | Path | None = N
           no_empty: bool = False, client=None, workers: int | None = None,
           piece_events: int = PIECE_EVENTS, progress: bool = True) -> Scored:
     """Scores all events of `files` into the HDF5 file `output` (docs/scoring.md), as sparse-score
-    would one file after the other, and gives the counts.
+    would one file after the other, and gives the counts. An `output` named .parquet becomes a
+    Parquet file, a row an event.
 
     `model` or `config`: as sparse-score's; `settings`: {"key": value} over the configuration.
     `client`: a dask.distributed Client; without one, `workers` processes of this machine (one a
@@ -201,7 +203,10 @@ def score(files: str | Path | Iterable[str | Path], model: str | Path | None = N
     """
     import h5py
 
-    from .merge import Merged
+    if Path(output).suffix == ".parquet":
+        from .parquet import MergedParquet as Merged
+    else:
+        from .merge import Merged
     if isinstance(files, (str, Path)):
         files = [files]
     request = Request(

@@ -19,42 +19,56 @@ _OF_THE_PIECE = ("source",)  # attributes that may differ between pieces
 _INDEX = "event_id.seq_cnt"
 
 
-class Merged:
-    """A score file that grows by pieces. It has its name when `close` was called."""
+class Pieces:
+    """What pieces of one result have in common: columns, attributes; and where they come from."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.part = self.path.with_name(self.path.name + ".part")
-        self.file = h5py.File(self.part, "w")
         self.columns: list[str] = []  # "table/column", of every piece
+        self.attributes: dict = {}    # of every piece
         self.sources: list[str] = []
-        self.events = 0
 
-    def append(self, piece: h5py.File) -> None:
-        """Adds a piece's rows. ScoreError: it was made in another way than those before."""
+    def note(self, piece: h5py.File) -> None:
+        """Looks at the next piece. ScoreError: it was made in another way than those before."""
         columns = [f"{table}/{name}" for table, group in piece.items() for name in group]
         if not self.columns:
             self.columns = columns
-            for name, value in piece.attrs.items():
-                if name not in _OF_THE_PIECE:
-                    self.file.attrs[name] = value
+            self.attributes = {name: value for name, value in piece.attrs.items()
+                               if name not in _OF_THE_PIECE}
         self._compare(piece, columns)
         source = piece.attrs["source"]
         source = source.decode() if isinstance(source, bytes) else str(source)
         if source not in self.sources:
             self.sources.append(source)
-        for name in columns:
-            self._extend(name, piece[name][:])
-        self.events += len(piece["event_table/event_id"])
 
     def _compare(self, piece: h5py.File, columns: list[str]) -> None:
         if columns != self.columns:
             name = sorted(set(columns) ^ set(self.columns))[0]
             raise ScoreError(f"{self.path}: {name} is in some of the files and not in others", 1)
-        for name, value in self.file.attrs.items():
+        for name, value in self.attributes.items():
             if not np.array_equal(piece.attrs.get(name), value):
                 raise ScoreError(f"{self.path}: files differ in {name}: {value!r} and "
                                  f"{piece.attrs.get(name)!r}", 1)
+
+
+class Merged(Pieces):
+    """A score file that grows by pieces. It has its name when `close` was called."""
+
+    def __init__(self, path: str | Path):
+        super().__init__(path)
+        self.part = self.path.with_name(self.path.name + ".part")
+        self.file = h5py.File(self.part, "w")
+        self.events = 0
+
+    def append(self, piece: h5py.File) -> None:
+        """Adds a piece's rows. ScoreError: it was made in another way than those before."""
+        first = not self.columns
+        self.note(piece)
+        if first:
+            self.file.attrs.update(self.attributes)
+        for name in self.columns:
+            self._extend(name, piece[name][:])
+        self.events += len(piece["event_table/event_id"])
 
     def _extend(self, name: str, values: np.ndarray) -> None:
         if name.endswith(_INDEX):

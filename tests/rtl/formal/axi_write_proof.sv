@@ -1,5 +1,6 @@
 // axi_write: an offered address or word stays, unchanged, until it is taken; every word that was
-// accepted goes out once, in its order, with its own address; busy until the last is answered.
+// accepted goes out once, in its order, with its own address; busy until the last is answered, and
+// never more than 63 without an answer.
 module axi_write_proof (
     input logic clk_i,
     input logic clear_i,
@@ -9,8 +10,7 @@ module axi_write_proof (
     input logic awready_i,
     input logic wready_i,
     input logic bvalid_i,
-    input logic [1:0] bresp_i,
-    input logic follow_i
+    input logic [1:0] bresp_i
 );
   logic past = 1'b0;
   wire rst = !past;
@@ -23,29 +23,31 @@ module axi_write_proof (
       .m_axi_awaddr_o(awaddr), .m_axi_wvalid_o(wvalid), .m_axi_wready_i(wready_i),
       .m_axi_wdata_o(wdata), .m_axi_bvalid_i(bvalid_i), .m_axi_bready_o(bready),
       .m_axi_bresp_i(bresp_i));
-  // accepted, addresses and words out, answers in; followed: number `mine`
-  logic [15:0] n = 0, n_aw = 0, n_w = 0, n_b = 0, mine;
-  logic followed = 1'b0;
+  // Accepted words whose address, whose data are not out and which are not answered; the one that
+  // was accepted last. A next one is accepted only when both parts of it are out, so that those of
+  // an order are never mixed.
+  logic [7:0] no_address, no_data, no_answer;
   logic [63:0] address;
   logic [31:0] data;
-  logic held_aw = 1'b0, held_w = 1'b0, spoilt = 1'b0;
+  logic held_aw, held_w, spoilt;
   logic [63:0] old_address;
   logic [31:0] old_data;
+  wire put = valid_i && ready;
   // the memory answers what it took, both parts of it, and nothing else
   always_comb begin
     if (rst) assume (!valid_i);
-    if (n_b >= n_aw || n_b >= n_w) assume (!bvalid_i);
+    if (no_answer == no_address || no_answer == no_data) assume (!bvalid_i);
   end
   always_ff @(posedge clk_i) begin
     past <= 1'b1;
-    if (!rst) begin
-      n <= n + {15'd0, valid_i && ready};
-      n_aw <= n_aw + {15'd0, awvalid && awready_i};
-      n_w <= n_w + {15'd0, wvalid && wready_i};
-      n_b <= n_b + {15'd0, bvalid_i && bready};
-      if (valid_i && ready && follow_i && !followed) begin
-        {followed, mine, address, data} <= {1'b1, n, address_i, data_i};
-      end
+    if (rst) begin
+      {no_address, no_data, no_answer} <= '0;
+      {held_aw, held_w, spoilt} <= '0;
+    end else begin
+      no_address <= no_address + {7'd0, put} - {7'd0, awvalid && awready_i};
+      no_data <= no_data + {7'd0, put} - {7'd0, wvalid && wready_i};
+      no_answer <= no_answer + {7'd0, put} - {7'd0, bvalid_i && bready};
+      if (put) {address, data} <= {address_i, data_i};
       held_aw <= awvalid && !awready_i;
       held_w <= wvalid && !wready_i;
       {old_address, old_data} <= {awaddr, wdata};
@@ -56,13 +58,16 @@ module axi_write_proof (
     if (!rst) begin
       if (held_aw) assert (awvalid && awaddr == old_address);
       if (held_w) assert (wvalid && wdata == old_data);
-      assert (n == n_aw + {15'd0, awvalid});
-      assert (n == n_w + {15'd0, wvalid});
-      assert (busy == (n != n_b));
-      assert (n - n_b <= 63);
+      assert (no_address == {7'd0, awvalid});
+      assert (no_data == {7'd0, wvalid});
+      if (awvalid) assert (awaddr == address);
+      if (wvalid) assert (wdata == data);
+      assert (busy == (no_answer != 0));
+      assert (no_answer <= 63 && no_answer >= no_address && no_answer >= no_data);
       assert (failed == spoilt);
-      if (followed && awvalid && n_aw == mine) assert (awaddr == address);
-      if (followed && wvalid && n_w == mine) assert (wdata == data);
-      cover (n - n_b == 3);
+      cover (no_answer == 3);
     end
+  // for the induction: what the module counts
+  (* hierconn *) wire [6:0] \u_write.open ;
+  always_comb if (!rst) assert (no_answer == {1'b0, \u_write.open });
 endmodule

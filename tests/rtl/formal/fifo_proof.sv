@@ -29,7 +29,8 @@ module fifo_proof #(
   always_ff @(posedge clk_i) begin
     past <= 1'b1;
     held <= held + {7'd0, put_i} - {7'd0, take_i};
-    if (put_i && follow_i && !followed) begin
+    if (rst) {held, followed} <= '0;
+    else if (put_i && follow_i && !followed) begin
       followed <= 1'b1;
       word <= data_i;
       ahead <= held - {7'd0, take_i};
@@ -46,5 +47,21 @@ module fifo_proof #(
       if (followed) assert (ahead < held);
       if (followed && ahead == 0) assert (out == word);
       cover (full && followed);
+    end
+  // what makes it hold for ever: the state of the queue, as it must be
+  (* hierconn *) wire [2:0] \u_fifo.head ;
+  (* hierconn *) wire [2:0] \u_fifo.tail ;
+  (* hierconn *) wire [W-1:0] \u_fifo.word[0] ;
+  (* hierconn *) wire [W-1:0] \u_fifo.word[1] ;
+  (* hierconn *) wire [W-1:0] \u_fifo.word[2] ;
+  (* hierconn *) wire [W-1:0] \u_fifo.word[3] ;
+  wire [2:0] head = \u_fifo.head , tail = \u_fifo.tail ;
+  wire [2:0] full_of = tail - head;
+  wire [1:0] at = head[1:0] + ahead[1:0];
+  wire [W-1:0] there = at == 0 ? \u_fifo.word[0] : at == 1 ? \u_fifo.word[1] : at == 2 ? \u_fifo.word[2] : \u_fifo.word[3] ;
+  always_comb
+    if (!rst) begin
+      assert (full_of == held[2:0]);
+      if (followed) assert (there == word);
     end
 endmodule

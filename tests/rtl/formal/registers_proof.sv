@@ -35,7 +35,7 @@ module registers_proof (
       .n_windows_o(n_windows), .tag_o(tag), .image_o(image), .image_bytes_o(image_bytes),
       .image_name_o(image_name));
   // the host: takes nothing back that it offers
-  logic held_aw = 1'b0, held_w = 1'b0, held_ar = 1'b0, held_b = 1'b0, held_r = 1'b0;
+  logic held_aw, held_w, held_ar, held_b, held_r;
   logic [11:0] old_aw, old_ar;
   logic [35:0] old_w;
   logic [31:0] old_r;
@@ -61,18 +61,21 @@ module registers_proof (
       4'd8: mine = 12'h044;
       default: mine = 12'h048;
     endcase
-  logic [31:0] word = 0;
-  logic got_aw = 1'b0, got_w = 1'b0;
+  logic [31:0] word;
+  logic got_aw, got_w;
   logic [11:0] aw;
   logic [35:0] w;
-  logic [3:0] open = 0, reads = 0;  // answers that are owed
-  logic started = 1'b0, ended = 1'b0, asked_mine = 1'b0;
+  logic [3:0] reads;  // answers that are owed
+  logic started, ended, asked_mine, asked_control, ended_then, started_then;
   logic [31:0] mine_then;
   wire write = got_aw && got_w && !bvalid;
   wire control = write && aw == 0 && w[0];
   always_ff @(posedge clk_i) begin
     past <= 1'b1;
-    if (!rst) begin
+    if (rst) begin
+      {held_aw, held_w, held_ar, held_b, held_r, got_aw, got_w, word, reads} <= '0;
+      {started, ended, asked_mine, asked_control} <= '0;
+    end else begin
       {held_aw, old_aw} <= {awvalid_i && !awready, awaddr_i};
       {held_w, old_w} <= {wvalid_i && !wready, wdata_i, wstrb_i};
       {held_ar, old_ar} <= {arvalid_i && !arready, araddr_i};
@@ -90,6 +93,8 @@ module registers_proof (
       if (arvalid_i && arready) begin
         asked_mine <= araddr_i == mine;
         mine_then <= word;
+        asked_control <= araddr_i == 0;
+        {ended_then, started_then} <= {ended, started};
       end
     end
   end
@@ -115,9 +120,23 @@ module registers_proof (
       assert (!(awready && got_aw) && !(wready && got_w));
       assert (seen == word);
       if (rvalid && asked_mine) assert (rdata == mine_then);
+      if (rvalid && asked_control)
+        assert (rdata[1] == ended_then && rdata[3] == ended_then && rdata[0] == started_then);
       assert (start == started);
       assert (bresp == 0 && rresp == 0);
       cover (rvalid && asked_mine && rdata == 32'h12345678 && bvalid);
+    end
+  // for the induction: what the module keeps
+  (* hierconn *) wire \u_registers.have_address , \u_registers.have_data , \u_registers.done ;
+  (* hierconn *) wire [11:0] \u_registers.address ;
+  (* hierconn *) wire [31:0] \u_registers.data ;
+  (* hierconn *) wire [3:0] \u_registers.strobe ;
+  always_comb
+    if (!rst) begin
+      assert (\u_registers.have_address == got_aw && \u_registers.have_data == got_w);
+      if (got_aw) assert (\u_registers.address == aw);
+      if (got_w) assert ({\u_registers.data , \u_registers.strobe } == w);
+      assert (\u_registers.done == ended);
     end
   // an accepted pair is answered at once: nothing waits for ever
   logic pair = 1'b0;

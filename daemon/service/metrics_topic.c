@@ -19,6 +19,8 @@ struct metrics_topic {
 static void miss(struct metrics_topic *t, rd_kafka_resp_err_t why)
 {
     counter_add(&t->monitor->kafka.missed_metrics, 1);
+    if (why == RD_KAFKA_RESP_ERR__PURGE_QUEUE || why == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+        return; /* the daemon ends */
     log_limited(LOG_LEVEL_WARN, "kafka: %s: a metrics message was not delivered: %s", t->topic,
                 rd_kafka_err2str(why));
 }

@@ -165,6 +165,11 @@ static void log_configured(const struct run_actions *a)
     for (uint32_t i = 0; i < s->readout.endpoints.count; i++)
         log_info("readout %s %s", s->readout.pattern == READOUT_SUB ? "sub" : "pull",
                  s->readout.endpoints.text[i]);
+    if (s->service.stages == STAGES_IMAGING)
+        log_info("imaging alone: windows are sent on as source %u, nothing is decided here",
+                 s->output.source_id);
+    if (s->service.stages == STAGES_DECISION)
+        log_info("decision alone: windows messages are taken, no fragments");
     log_info("%u event slots, %.0f MiB of address space", s->readout.event_slots,
              (double)atomic_load(&a->origin.monitor->memory_bytes) / (1024.0 * 1024.0));
 }

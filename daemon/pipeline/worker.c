@@ -2,6 +2,7 @@
  * message is closed before the hits are handed on, unless the run records samples.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "pipeline/parts.h"
 
 #include <stdlib.h>
@@ -63,6 +64,9 @@ static void reduce(struct worker *w, struct job *job, struct reduced *r, uint64_
     enum fragment_fate fate = read_payload(w, job, r);
     if (fate != FRAGMENT_ASSEMBLED) {
         pipeline_refuse(p, f, &job->message, fate);
+        log_limited(LOG_LEVEL_WARN, "message refused: %s: %s (source %u, event %u/%u/%llu)",
+                    fragment_fate_name(fate), fragment_fate_help(fate), f->source_id, f->id.run,
+                    f->id.subrun, (unsigned long long)f->id.event);
         message_close(&job->message);
         return;
     }

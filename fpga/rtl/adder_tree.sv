@@ -10,19 +10,15 @@ module adder_tree #(
 );
   localparam int N1 = (N + 3) / 4;
   localparam int N2 = (N1 + 3) / 4;
-  wire [4*N1*W-1:0] x0 = (4 * N1 * W)'(x_i);
   logic [N1*W-1:0] s1;
-  wire [4*N2*W-1:0] x1 = (4 * N2 * W)'(s1);
   logic [N2*W-1:0] s2;
-  wire [4*W-1:0] x2 = (4 * W)'(s2);
   for (genvar i = 0; i < N1; i++) begin : g_1
-    always_ff @(posedge clk_i)
-      s1[i*W+:W] <= (x0[(4*i)*W+:W] + x0[(4*i+1)*W+:W]) + (x0[(4*i+2)*W+:W] + x0[(4*i+3)*W+:W]);
+    localparam int C = N - 4 * i < 4 ? N - 4 * i : 4;
+    adder_four #(.C(C), .W(W)) u_sum (.clk_i, .x_i(x_i[4*i*W+:C*W]), .sum_o(s1[i*W+:W]));
   end
   for (genvar i = 0; i < N2; i++) begin : g_2
-    always_ff @(posedge clk_i)
-      s2[i*W+:W] <= (x1[(4*i)*W+:W] + x1[(4*i+1)*W+:W]) + (x1[(4*i+2)*W+:W] + x1[(4*i+3)*W+:W]);
+    localparam int C = N1 - 4 * i < 4 ? N1 - 4 * i : 4;
+    adder_four #(.C(C), .W(W)) u_sum (.clk_i, .x_i(s1[4*i*W+:C*W]), .sum_o(s2[i*W+:W]));
   end
-  always_ff @(posedge clk_i)
-    sum_o <= (x2[0+:W] + x2[W+:W]) + (x2[2*W+:W] + x2[3*W+:W]);
+  adder_four #(.C(N2), .W(W)) u_sum (.clk_i, .x_i(s2), .sum_o);
 endmodule

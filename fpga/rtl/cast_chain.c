@@ -65,8 +65,9 @@ bool cast_chain_relu(struct cast_chain *c)
 
 uint64_t cast_chain_type_word(const struct fixed_type *t, int shift, bool relu)
 {
-    uint64_t mask = t->width == 0 ? 0 : (UINT64_C(1) << t->width) - 1;
-    return (uint64_t)t->quantization | (uint64_t)t->overflow << 3 | (uint64_t)t->is_signed << 5 |
+    bool is_signed = t->is_signed && t->width != 0;
+    uint64_t mask = (UINT64_C(1) << (t->width - is_signed)) - 1;
+    return (uint64_t)t->quantization | (uint64_t)t->overflow << 3 | (uint64_t)is_signed << 5 |
            (uint64_t)shift << 6 | (uint64_t)relu << 11 | mask << 16;
 }
 

@@ -1,10 +1,9 @@
 // cast_shift: any cast to a type whose point lies 0 to 31 bits further left, 3 cycles: shift
-// by eights, shift by ones, round and overflow; without EIGHTS 0 to 7 bits and 2 cycles. What is cut off lives on in two guard bits: the
+// by eights, shift by ones, round and overflow. What is cut off lives on in two guard bits: the
 // highest of it (a half) and whether anything was below (a rest).
 module cast_shift #(
     parameter int IN = 27,
-    parameter int OUT = 18,
-    parameter bit EIGHTS = 1
+    parameter int OUT = 18
 ) (
     input logic clk_i,
     input logic [IN-1:0] x_i,  // signed
@@ -48,16 +47,10 @@ module cast_shift #(
     fine[0] = fine[0] | lost1;
   end
 
-  if (EIGHTS) begin : g_eights
-    always_ff @(posedge clk_i) begin
-      eights <= coarse;
-      by1 <= shift_i[2:0];
-      type_a <= {mask_i, signed_i, overflow_i, round_i};
-    end
-  end else begin : g_ones
-    assign eights = {x_i, 2'b00};
-    assign by1 = shift_i[2:0];
-    assign type_a = {mask_i, signed_i, overflow_i, round_i};
+  always_ff @(posedge clk_i) begin
+    eights <= coarse;
+    by1 <= shift_i[2:0];
+    type_a <= {mask_i, signed_i, overflow_i, round_i};
   end
 
   logic [IN-1:0] rounded;

@@ -17,8 +17,9 @@ module conv_end #(
   wire above = rounds_i && |(acc_i[ACC_W-1:SHIFT] & ~{{(HI - OUT) {1'b0}}, mask});
   logic [ACC_W-1:0] sat, sum;
   logic [HI-1:0] rounded, rounded_d;
-  logic nonzero, keep1, keep2, keep3;
-  wire [ACC_W-1:0] rectified = (type_i[11] && sum[ACC_W-1]) ? '0 : sum;
+  logic nonzero, nonzero2, keep1, keep2, keep3;
+  // no bias where the sum is 0: then nothing is left of it
+  wire [ACC_W-1:0] rectified = (!nonzero2 || (type_i[11] && sum[ACC_W-1])) ? '0 : sum;
   logic [OUT-1:0] z;
   fixed_round #(.IN(ACC_W), .SHIFT(SHIFT)) u_round (
       .y_i(rectified), .mode_i(type_i[2:0]), .z_o(rounded));
@@ -26,8 +27,8 @@ module conv_end #(
       .y_i(rounded_d), .mask_i(mask), .signed_i(type_i[5]), .mode_i(type_i[4:3]), .z_o(z));
   always_ff @(posedge clk_i) begin
     sat <= above ? {{(HI - OUT) {1'b0}}, mask, {SHIFT{1'b0}}} : acc_i;
-    nonzero <= |acc_i;
-    sum <= sat + (nonzero ? bias_i : '0);
+    {nonzero2, nonzero} <= {nonzero, |acc_i};
+    sum <= sat + bias_i;
     rounded_d <= rounded;
     {keep3, keep2, keep1} <= {keep2, keep1, keep_i};
     x_o <= keep3 ? z : '0;

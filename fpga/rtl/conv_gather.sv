@@ -101,6 +101,11 @@ module conv_gather #(
   always_ff @(posedge clk_i) keep <= mask_slot ? held[6*S+:S] : live[4*S+:S];
 
   // ---- lanes ----
+  logic [S*8-1:0] row0, col0;  // of the kernel's first tap around slot p
+  for (genvar s = 0; s < S; s++) begin : g_first
+    assign row0[s*8+:8] = {2'b0, p_row[s*PLACE+:PLACE]} - {5'b0, k_rows[3:1]};
+    assign col0[s*8+:8] = {2'b0, p_col[s*PLACE+:PLACE]} - {5'b0, k_cols[3:1]};
+  end
   logic [S*CH*N*ACC_W-1:0] r;
   for (genvar q = 0; q < N; q++) begin : g_q
     // x of this bank until the last product is made, while the next bank may have come
@@ -110,19 +115,21 @@ module conv_gather #(
       logic near_c, near;
       logic [TAP_W-1:0] tap_c, tap;
       conv_tap u_tap (
-          .p_row_i(p_row[s*PLACE+:PLACE]), .p_col_i(p_col[s*PLACE+:PLACE]),
-          .q_row_i(q_row[q*PLACE+:PLACE]), .q_col_i(q_col[q*PLACE+:PLACE]),
+          .row0_i(row0[s*8+:8]), .col0_i(col0[s*8+:8]),
+          .row_i({2'b0, q_row[q*PLACE+:PLACE]}), .col_i({2'b0, q_col[q*PLACE+:PLACE]}),
           .k_rows_i(k_rows), .k_cols_i(k_cols), .inside_o(near_c), .tap_o(tap_c));
       always_ff @(posedge clk_i) begin
         near <= near_c && run;
         tap <= tap_c;
       end
       for (genvar f = 0; f < F; f++) begin : g_f
+        logic [ACC_W-1:0] chain_unused;
         conv_lane #(.CHAINS(0)) u_lane (
             .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_A_WEIGHT && cfg_addr_i[8:7] == f),
             .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[CW_W-1:0]),
             .inside_i(near), .tap_i(tap), .x_i(x), .rounds_i(rounds),
-            .mask_i(types[f*48+16+:X_W]), .chains_i(1'b0), .chain_i('0), .r_o(r[((s*CH+f)*N+q)*ACC_W+:ACC_W]));
+            .mask_i(types[f*48+16+:X_W]), .chains_i(1'b0), .chain_i('0),
+            .r_o(r[((s*CH+f)*N+q)*ACC_W+:ACC_W]), .chain_o(chain_unused));
       end
     end
   end

@@ -1,16 +1,17 @@
 // conv_scatter: the second convolution: each slot that comes in is at once added to every output
 // slot near it, so that it overlaps with the first one. One channel to CH filters, or a chain of
-// CH channels to one filter: then lane f works a cycle later and takes the sum of lane f - 1.
+// CH channels to one filter: then lane f works 2f cycles later and takes the sum of lane f - 1.
 //
 //     slot q --> tap against all p --> N x CH lanes --> N x CH sums --> E slots a cycle: end
 //
 // The order of q is free: sums are modular, or unsigned and saturating (docs/model.md). The
-// whole window leaves at once, 8 + N/E + 4 cycles after its last slots, in a chain 2 later; S slots
+// whole window leaves at once, 8 + N/E + 4 cycles after its last slots, in a chain 4 later; S slots
 // may come in every cycle, windows at least N/S cycles apart, and 10.
 module conv_scatter #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
-    parameter int E = 4 * S
+    parameter bit CHAINS = 1,  // 0: one channel comes in, whatever is loaded
+    parameter int E = 5 * S
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -37,40 +38,45 @@ module conv_scatter #(
   localparam int K = KEY_W + 1;
 
   logic [3:0] k_rows, k_cols;
-  logic rounds, mask_slot, chain;
+  logic rounds, mask_slot, chain_set;
+  wire chain = CHAINS && chain_set;
   logic [CH*ACC_W-1:0] bias;
   logic [CH*48-1:0] types;
   conv_setup u_setup (
       .clk_i, .we_i(cfg_we_i && cfg_unit_i == U_B_SETUP), .addr_i(cfg_addr_i[4:0]),
       .data_i(cfg_data_i), .k_rows_o(k_rows), .k_cols_o(k_cols), .rounds_o(rounds),
-      .mask_slot_o(mask_slot), .chain_o(chain), .bias_o(bias), .type_o(types));
+      .mask_slot_o(mask_slot), .chain_o(chain_set), .bias_o(bias), .type_o(types));
 
   // ---- slots q and what goes with them; v[i]: i cycles after the input ----
-  localparam int DEEP = 10;
+  localparam int DEEP = 12;
   logic [DEEP-1:0] v_d, f_d, l_d;
   wire [DEEP:0] v = {v_d, valid_i};
   wire [DEEP:0] f = {f_d, valid_i && first_i};
   wire [DEEP:0] l = {l_d, valid_i && last_i};
-  logic [S*PLACE-1:0] q_row, q_col;
-  logic [S*CH*X_W-1:0] x1, x2, x3, x4, x5;
+  logic [S*8-1:0] q_row, q_col;  // half a kernel on
+  logic [S*CH*X_W-1:0] x1, x2, x3, x4, x5, x6, x7;
   logic [N*PLACE-1:0] p_row, p_col;
   logic [S-1:0] keep_q;
   always_ff @(posedge clk_i) begin
     v_d <= rst_i ? '0 : v[DEEP-1:0];
     f_d <= f[DEEP-1:0];
     l_d <= rst_i ? '0 : l[DEEP-1:0];
-    q_row <= row_i;
-    q_col <= col_i;
+    for (int s = 0; s < S; s++) begin
+      q_row[s*8+:8] <= {2'b0, row_i[s*PLACE+:PLACE]} + {5'b0, k_rows[3:1]};
+      q_col[s*8+:8] <= {2'b0, col_i[s*PLACE+:PLACE]} + {5'b0, k_cols[3:1]};
+    end
     x1 <= x_i;
     x2 <= x1;
     x3 <= x2;
     x4 <= x3;
     x5 <= x4;
+    x6 <= x5;
+    x7 <= x6;
     for (int s = 0; s < S; s++) keep_q[s] <= mask_slot ? occupied_i[s] : |x_i[s*CH*X_W+:CH*X_W];
     if (f[0]) {p_row, p_col} <= {p_row_i, p_col_i};
   end
 
-  wire ends = chain ? l[9] : l[7];  // the last sum is made
+  wire ends = chain ? l[11] : l[7];  // the last sum is made
 
   // ---- mask and place of every slot, kept until the sums are ready ----
   logic [N-1:0] keep, keep_last, keep_end;
@@ -87,40 +93,37 @@ module conv_scatter #(
   // ---- lanes and sums: a filter sees the one channel, a link of a chain its own ----
   logic [N*CH*ACC_W-1:0] done;
   for (genvar p = 0; p < N; p++) begin : g_p
-    logic [S*CH*ACC_W-1:0] r;
+    logic [S*CH*ACC_W-1:0] r, next;
     for (genvar s = 0; s < S; s++) begin : g_s
-      logic near_c, near, near_d, near1, near2;
-      logic [TAP_W-1:0] tap_c, tap, tap_d, tap1, tap2;
+      logic near_c, near;
+      logic [TAP_W-1:0] tap_c, tap;
       wire [X_W-1:0] x_0 = x3[s*CH*X_W+:X_W];
-      wire [X_W-1:0] x_1 = chain ? x4[(s*CH+1)*X_W+:X_W] : x_0;
-      wire [X_W-1:0] x_2 = chain ? x5[(s*CH+2)*X_W+:X_W] : x_0;
+      wire [X_W-1:0] x_1 = chain ? x5[(s*CH+1)*X_W+:X_W] : x_0;
+      wire [X_W-1:0] x_2 = chain ? x7[(s*CH+2)*X_W+:X_W] : x_0;
       conv_tap u_tap (
-          .p_row_i(p_row[p*PLACE+:PLACE]), .p_col_i(p_col[p*PLACE+:PLACE]),
-          .q_row_i(q_row[s*PLACE+:PLACE]), .q_col_i(q_col[s*PLACE+:PLACE]),
-          .k_rows_i(k_rows), .k_cols_i(k_cols), .inside_o(near_c), .tap_o(tap_c));
-      always_ff @(posedge clk_i) begin
-        near <= near_c && v[1];
-        tap <= tap_c;
-        // at the cycle in which the lane wants them
-        {near2, near1} <= chain ? {near_d, near} : {2{near_c && v[1]}};
-        {tap2, tap1} <= chain ? {tap_d, tap} : {2{tap_c}};
-        {near_d, tap_d} <= {near, tap};
-      end
+          .row0_i({2'b0, p_row[p*PLACE+:PLACE]}), .col0_i({2'b0, p_col[p*PLACE+:PLACE]}),
+          .row_i(q_row[s*8+:8]), .col_i(q_col[s*8+:8]), .k_rows_i(k_rows), .k_cols_i(k_cols),
+          .inside_o(near_c), .tap_o(tap_c));
+      // at the cycle in which a lane wants them
+      logic [5*(TAP_W+1)-1:0] at;
+      delay_line #(.W(TAP_W + 1), .N(4)) u_at (
+          .clk_i, .rst_i, .d_i({near, tap}), .q_o(at));
+      always_ff @(posedge clk_i) {near, tap} <= {near_c && v[1], tap_c};
       for (genvar c = 0; c < CH; c++) begin : g_c
         logic [ACC_W-1:0] from;
-        if (c == 0) begin : g_head
+        wire near_here = chain ? at[2*c*(TAP_W+1)+TAP_W] : near;
+        wire [TAP_W-1:0] tap_here = chain ? at[2*c*(TAP_W+1)+:TAP_W] : tap;
+        if (c == 0 || !CHAINS) begin : g_head
           assign from = '0;
         end else begin : g_chain
-          assign from = r[(s*CH+c-1)*ACC_W+:ACC_W];
+          assign from = next[(s*CH+c-1)*ACC_W+:ACC_W];
         end
-        conv_lane #(.CHAINS(c != 0)) u_lane (
+        conv_lane #(.CHAINS(CHAINS && c != CH - 1)) u_lane (
             .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_B_WEIGHT && cfg_addr_i[8:7] == c),
             .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[CW_W-1:0]),
-            .inside_i(c == 0 ? near : c == 1 ? near1 : near2),
-            .tap_i(c == 0 ? tap : c == 1 ? tap1 : tap2),
-            .x_i(c == 0 ? x_0 : c == 1 ? x_1 : x_2),
+            .inside_i(near_here), .tap_i(tap_here), .x_i(c == 0 ? x_0 : c == 1 ? x_1 : x_2),
             .rounds_i(rounds), .mask_i(types[c*48+16+:X_W]), .chains_i(chain), .chain_i(from),
-            .r_o(r[(s*CH+c)*ACC_W+:ACC_W]));
+            .r_o(r[(s*CH+c)*ACC_W+:ACC_W]), .chain_o(next[(s*CH+c)*ACC_W+:ACC_W]));
       end
     end
     for (genvar c = 0; c < CH; c++) begin : g_sum
@@ -130,8 +133,8 @@ module conv_scatter #(
         for (int s = 1; s < S; s++) fresh = fresh + r[(s*CH+c)*ACC_W+:ACC_W];
       end
       always_ff @(posedge clk_i) begin
-        if (chain ? v[6+c] : v[6]) acc <= fresh + ((chain ? f[6+c] : f[6]) ? '0 : acc);
-        if (chain ? l[7+c] : l[7]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
+        if (chain ? v[6+2*c] : v[6]) acc <= fresh + ((chain ? f[6+2*c] : f[6]) ? '0 : acc);
+        if (chain ? l[7+2*c] : l[7]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
       end
     end
   end

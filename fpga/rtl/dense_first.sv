@@ -3,13 +3,15 @@
 // carry nothing are 0 and add nothing. More outputs than OUTPUTS take further passes over the
 // window, which is kept for that.
 //
-//     place --> quantizer's types --> cast --> dense_output x OUTPUTS
+//     place --> quantizer's types --> cast --> dense_output x OUTPUTS --> dense_end x OUTPUTS/G
 //          \----------------------------------/
 //
-// early_* comes 8 cycles before x_i. The outputs of a pass leave at once.
+// early_* comes 8 cycles before x_i. The outputs of a pass leave at once, G - 1 cycles later than
+// with an end for each.
 module dense_first #(
     parameter int N = 20,
-    parameter int S = 1  // divides N
+    parameter int S = 1,  // divides N
+    parameter int G = S == 1 ? 4 : 1  // outputs that share an end: 1, 2 or 4
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -67,7 +69,7 @@ module dense_first #(
       quant_b <= quant_a;
     end
     for (genvar c = 0; c < CH; c++) begin : g_cast
-      wire [10:0] kind = quant_b[c*11+:11];  // {signed, width, shift}
+      wire [10:0] kind = quant_b[c*11+:11];  // {signed, bits of the largest value, shift}
       logic [X_W-1:0] mask;
       for (genvar b = 0; b < X_W; b++) begin : g_mask
         assign mask[b] = kind[9:5] > 5'(b);
@@ -124,33 +126,67 @@ module dense_first #(
   for (genvar i = 0; i < S; i++) begin : g_address
     assign address[i*8+:8] = key[i*8+:8] + from;
   end
-  wire [IDX-1:0] at = s2[1+:IDX];
-  wire [S*CH*X_W-1:0] kept = kept_x[at];
+  wire [IDX-1:0] keep_at = s2[1+:IDX];
+  wire [S*CH*X_W-1:0] kept = kept_x[keep_at];
   wire [S*CH*X_W-1:0] x = s2[0] ? kept : cast;
-  always_ff @(posedge clk_i) if (s2[S_W-1] && !s2[0]) kept_x[at] <= cast;
+  always_ff @(posedge clk_i) if (s2[S_W-1] && !s2[0]) kept_x[keep_at] <= cast;
 
-  // ---- outputs, and when they are ready ----
-  logic end1, end2, end3;
-  logic [1:0] pass1, pass2, pass3;
-  always_ff @(posedge clk_i) begin
-    end1 <= s6[S_W-1] && s6[S_W-3] && !rst_i;
-    pass1 <= s6[1+IDX+:2];
-    {end2, pass2} <= {end1 && !rst_i, pass1};
-    {end3, pass3} <= {end2 && !rst_i, pass2};
-  end
-  assign soon_o = end2;
-  assign valid_o = end3;
-  assign pass_o = end3 ? pass3 : pass2;
-  assign last_o = {1'b0, pass3} + 3'd1 == passes_i;
+  // ---- outputs ----
   wire weight_we = cfg_we_i && cfg_unit_i == U_DENSE1_WEIGHT;
   wire out_we = cfg_we_i && cfg_unit_i == U_DENSE1_OUT;
+  logic [OUTPUTS*D1_W-1:0] sums;
   for (genvar o = 0; o < OUTPUTS; o++) begin : g_o
-    wire mine = out_we && cfg_addr_i[7:3] == o;
     dense_output #(.S(S)) u_output (
         .clk_i, .weight_we_i(weight_we && cfg_addr_i[12:8] == o),
-        .bias_we_i(mine && !cfg_addr_i[0]), .kind_we_i(mine && cfg_addr_i[0]),
-        .cfg_at_i(cfg_addr_i[7:0]), .cfg_data_i, .acc_mask_i(acc_mask), .acc_sign_i(acc_sign), .address_i(address),
-        .x_i(x), .pass4_i(s4[1+IDX+:2]), .valid5_i(s5[S_W-1]), .first5_i(s5[S_W-2]),
-        .pass6_i(s6[1+IDX+:2]), .take_i(end2), .x_o(x_o[o*X_W+:X_W]));
+        .bias_we_i(out_we && cfg_addr_i[7:3] == o && !cfg_addr_i[0]), .cfg_at_i(cfg_addr_i[7:0]),
+        .cfg_data_i, .address_i(address), .x_i(x), .pass4_i(s4[1+IDX+:2]), .valid5_i(s5[S_W-1]),
+        .first5_i(s5[S_W-2]), .last5_i(s5[S_W-3]), .sum_o(sums[o*D1_W+:D1_W]));
   end
+
+  // ---- ends: of outputs 0, G, .. first ----
+  localparam int G_W = $clog2(G);
+  wire ready = s6[S_W-1] && s6[S_W-3];  // all sums
+  logic [G+1:0] e_d;  // e[i]: i cycles after that
+  logic [(G+1)*2-1:0] pass_d;
+  wire [G+2:0] e = {e_d, ready};
+  wire [(G+2)*2-1:0] passes = {pass_d, s6[1+IDX+:2]};
+  always_ff @(posedge clk_i) begin
+    e_d <= rst_i ? '0 : e[G+1:0];
+    pass_d <= passes[(G+1)*2-1:0];
+  end
+  logic [1:0] at_pass, at_output;  // which of an end's outputs enters
+  always_comb begin
+    at_pass = passes[1:0];
+    at_output = '0;
+    for (int i = 1; i < G; i++) if (e[i]) {at_pass, at_output} = {passes[i*2+:2], 2'(i)};
+  end
+  localparam int AT_W = 2 + G_W;
+  wire [AT_W-1:0] at = AT_W'(at_pass) << G_W | AT_W'(at_output);
+  wire [AT_W-1:0] cfg_at = AT_W'(cfg_addr_i[2:1]) << G_W | AT_W'(cfg_addr_i[4:3] & 2'(G - 1));
+  for (genvar d = 0; d < OUTPUTS / G; d++) begin : g_d
+    logic [D1_W-1:0] acc;
+    logic [X_W-1:0] z;
+    logic [G*X_W-1:0] early;
+    wire mine = out_we && cfg_addr_i[0] && cfg_addr_i[7:3+G_W] == (5 - G_W)'(d);
+    always_comb begin
+      acc = sums[d*G*D1_W+:D1_W];
+      for (int i = 1; i < G; i++) if (at_output == 2'(i)) acc = sums[(d*G+i)*D1_W+:D1_W];
+    end
+    dense_end #(.G(G)) u_end (
+        .clk_i, .we_i(mine), .cfg_at_i(cfg_at), .cfg_data_i, .acc_mask_i(acc_mask),
+        .acc_sign_i(acc_sign), .at_i(at), .acc_i(acc), .z_o(z));
+    // the early ones wait for the last, and then stay until the next pass
+    for (genvar i = 0; i < G; i++) begin : g_early
+      always_ff @(posedge clk_i) begin
+        if (e[2+i]) early[i*X_W+:X_W] <= z;
+        if (e[G+1]) x_o[(d*G+i)*X_W+:X_W] <= i == G - 1 ? z : early[i*X_W+:X_W];
+      end
+    end
+  end
+  assign soon_o = e[G+1];
+  assign valid_o = e[G+2];
+  logic [1:0] pass_end;
+  always_ff @(posedge clk_i) pass_end <= passes[(G+1)*2+:2];
+  assign pass_o = valid_o ? pass_end : passes[(G+1)*2+:2];
+  assign last_o = {1'b0, pass_end} + 3'd1 == passes_i;
 endmodule

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IMAGE_VERSION = 1, IMAGE_HEADER_BYTES = 64, IMAGE_RECORD_BYTES = 16 };
+enum { IMAGE_VERSION = 2, IMAGE_HEADER_BYTES = 64, IMAGE_RECORD_BYTES = 16 };
 enum { IMAGE_MAGIC = 0x54525053, IMAGE_MAX_RECORDS = 65536 };
 
 /* Widths and limits of the kernel, as in sparse_pkg.sv. */

@@ -29,7 +29,7 @@ module loader #(
 );
   import sparse_pkg::*;
   localparam bit [31:0] MAGIC = 32'h54525053;  // "SPRT"
-  localparam bit [31:0] VERSION = 1;
+  localparam bit [31:0] VERSION = 2;
   localparam bit [31:0] MOST_RECORDS = 32'd65536;
 
   logic [511:0] held;

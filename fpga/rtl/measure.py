@@ -9,6 +9,9 @@ upper bound; carries and LUTs are counted apart because a carry is much faster.
 Larger modules (KEPT) are mapped each on its own, once for each set of parameters: all in one
 takes hours. Nothing is optimized across their borders, so LUTs are an upper bound too. The mapped
 netlists are then put together, and paths are followed through all borders.
+
+yosys uses the adder of a DSP only for the 7 series. PACKED modules are one DSP each: it packs them
+into one DSP48E1 and nothing else (looked at each time), and a DSP48E2 does all that one does.
 """
 
 import argparse
@@ -22,11 +25,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-KEPT = ("axi_read", "axi_write", "cast_shift", "compress", "conv_end", "conv_gather",
-        "conv_lane", "conv_scatter", "dense_first", "dense_output", "dense_second", "fifo",
-        "loader",
-        "pool", "pool_between", "registers", "score_table", "shift_up", "softmax",
-        "softmax_lane", "sparse_core", "window_input")
+KEPT = ("adder_gated", "adder_two", "axi_read", "axi_write", "cast_shift", "cast_small",
+        "compress", "conv_end", "conv_gather", "conv_lane", "conv_scatter", "dense_end",
+        "dense_first", "dense_output", "dense_second", "fifo", "loader", "pool", "pool_between",
+        "registers", "score_table", "softmax", "softmax_lane", "sparse_core", "window_input")
+PACKED = ("multiply_add",)
 LUT_SITES = {  # LUTs that a memory or shift register takes
     "RAM32X1S": 1, "RAM32X1D": 2, "RAM64X1S": 1, "RAM64X1D": 2, "RAM128X1S": 2, "RAM128X1D": 4,
     "RAM256X1S": 4, "RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8, "SRL16E": 1,
@@ -37,6 +40,26 @@ def package_values() -> dict[str, str]:
     """Names and values of sparse_pkg, as text that stands for itself."""
     text = re.sub(r"//.*", "", (HERE / "sparse_pkg.sv").read_text())
     return dict(re.findall(r"localparam\s+(?:int|bit \[\d+:0\])\s+(\w+)\s*=\s*([^;]+);", text))
+
+
+def check_packed(folder: Path, source: Path) -> None:
+    """Ends if yosys does not make one DSP48E1 alone of a module."""
+    netlist = folder / f"{source.stem}.packed.json"
+    run_yosys(folder, f"read_verilog -sv -DSYNTHESIS {source}; synth_xilinx -family xc7 -flatten "
+                      f"-noiopad -noclkbuf -top {source.stem}; write_json {netlist}")
+    cells = json.loads(netlist.read_text())["modules"][source.stem]["cells"]
+    if [c["type"] for c in cells.values()] != ["DSP48E1"]:
+        sys.exit(f"measure.py: {source.stem} is not one DSP48E1 but "
+                 f"{dict(Counter(c['type'] for c in cells.values()))}")
+
+
+def run_yosys(folder: Path, script: str) -> None:
+    """Runs a script, with yosys.log in the folder; ends with its words if it fails."""
+    done = subprocess.run(["yosys", "-q", "-l", folder / "yosys.log", "-p", script],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"yosys ended with status {done.returncode}: "
+                 f"{done.stderr.strip() or done.stdout[-2000:]}")
 
 
 def flatten_package(folder: Path) -> list[Path]:
@@ -50,7 +73,9 @@ def flatten_package(folder: Path) -> list[Path]:
         used = [n for n in values if re.search(rf"\b{n}\b", body)] if found else []
         constants = " ".join(f"localparam {n} = {values[n]};" for n in used)
         text = re.sub(r"sparse_pkg::(\w+)", lambda m: values[m[1]], head + constants + body)
-        if source.stem in KEPT:
+        if source.stem in PACKED:
+            text = re.sub(r"^module", "(* blackbox *) module", text, flags=re.M)
+        elif source.stem in KEPT:
             text = re.sub(r"^module", "(* keep_hierarchy *) module", text, flags=re.M)
         files.append(folder / source.name)
         files[-1].write_text(text)
@@ -61,6 +86,8 @@ def synthesize(top: str, parameters: dict[str, int], folder: Path) -> tuple[dict
     """The mapped netlists of all modules under `top` as yosys writes them: by module, and the
     cells of all together."""
     files = " ".join(str(f) for f in flatten_package(folder))
+    for name in PACKED:
+        check_packed(folder, HERE / f"{name}.sv")
     apart, together = folder / "modules.json", folder / "netlist.json"
     chosen = " ".join(f"-set {name} {value}" for name, value in parameters.items())
     script = (f"read_verilog -sv -DSYNTHESIS {files}; "
@@ -68,16 +95,15 @@ def synthesize(top: str, parameters: dict[str, int], folder: Path) -> tuple[dict
               f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -nowidelut -top {top}; "
               f"opt_clean -purge; write_json {apart}; setattr -mod -unset keep_hierarchy *; "
               f"flatten; opt_clean -purge; write_json {together}")
-    done = subprocess.run(["yosys", "-q", "-l", folder / "yosys.log", "-p", script],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"yosys ended with status {done.returncode}: "
-                 f"{done.stderr.strip() or done.stdout[-2000:]}")
+    run_yosys(folder, script)
     for line in (folder / "yosys.log").read_text().splitlines():
         if "implicitly declared" in line or "has no driver" in line or "is used but has" in line:
             sys.exit(f"yosys: {line.strip()}")
-    return (json.loads(apart.read_text())["modules"],
-            json.loads(together.read_text())["modules"][top]["cells"])
+    found = []
+    for netlist in (apart, together):  # yosys may have named the top after its parameters
+        modules = json.loads(netlist.read_text())["modules"]
+        found.append({top if "top" in m["attributes"] else n: m for n, m in modules.items()})
+    return found[0], found[1][top]["cells"]
 
 
 def by_module(modules: dict, top: str) -> dict[str, tuple[int, Counter]]:
@@ -107,7 +133,7 @@ def resources(cells: dict) -> Counter:
             total["LUT"] += 1
         elif kind in LUT_SITES:
             total["LUTRAM" if kind.startswith("RAM") else "SRL"] += LUT_SITES[kind]
-        elif kind.startswith("DSP"):
+        elif kind.startswith("DSP") or kind in PACKED:
             total["DSP"] += 1
         elif kind.startswith("RAMB"):
             total[kind[:6]] += 1

@@ -77,14 +77,25 @@ module pool #(
 
   for (genvar s = 0; s < S; s++) begin : g_s
     for (genvar c = 0; c < C; c++) begin : g_c
-      logic [N*SUM_W-1:0] term;
-      for (genvar q = 0; q < N; q++) begin : g_q
-        wire [Y_W-1:0] from = y[(q*C+c)*Y_W+:Y_W];
-        assign term[q*SUM_W+:SUM_W] =
-            same[s*N+q] ? {{(SUM_W - Y_W) {from[Y_W-1]}}, from} : '0;
+      localparam int PAIRS = (N + 1) / 2;
+      logic [2*PAIRS*SUM_W-1:0] term;
+      logic [PAIRS*SUM_W-1:0] pair;
+      wire [2*PAIRS-1:0] on = (2 * PAIRS)'(same[s*N+:N]);
+      for (genvar q = 0; q < 2 * PAIRS; q++) begin : g_q
+        if (q < N) begin : g_slot
+          wire [Y_W-1:0] from = y[(q*C+c)*Y_W+:Y_W];
+          assign term[q*SUM_W+:SUM_W] = {{(SUM_W - Y_W) {from[Y_W-1]}}, from};
+        end else begin : g_none
+          assign term[q*SUM_W+:SUM_W] = '0;
+        end
+      end
+      for (genvar i = 0; i < PAIRS; i++) begin : g_pair
+        adder_gated #(.W(SUM_W)) u_pair (
+            .a_i(term[2*i*SUM_W+:SUM_W]), .b_i(term[(2*i+1)*SUM_W+:SUM_W]), .on_i(on[2*i+:2]),
+            .sum_o(pair[i*SUM_W+:SUM_W]));
       end
       logic [SUM_W-1:0] sum, sat;
-      adder_tree #(.N(N), .W(SUM_W)) u_tree (.clk_i, .x_i(term), .sum_o(sum));
+      adder_tree #(.N(PAIRS), .W(SUM_W)) u_tree (.clk_i, .x_i(pair), .sum_o(sum));
       logic signed [P_W-1:0] m, p;
       logic [P_W-POOL_SHIFT-1:0] rounded, rounded_d;
       logic [OUT-1:0] z;

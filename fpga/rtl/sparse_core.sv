@@ -104,7 +104,7 @@ module sparse_core #(
   logic b_valid;
   logic [N*CH*Y_W-1:0] b_y;
   logic [N*(KEY_W+1)-1:0] b_key;
-  conv_scatter #(.N(N), .S(S)) u_conv_b (
+  conv_scatter #(.N(N), .S(S), .CHAINS(F > 1)) u_conv_b (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .valid_i(m_valid),
       .first_i(m_first), .last_i(m_last), .p_row_i(m_p_row), .p_col_i(m_p_col), .row_i(m_row),
       .col_i(m_col), .occupied_i(m_occupied), .x_i(m_x), .key_i(key), .valid_o(b_valid),

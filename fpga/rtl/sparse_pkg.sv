@@ -4,7 +4,7 @@
 // loader makes of an image in memory (image.h has the same numbers for the compiler).
 // A type word says how a value is cast to ap_[u]fixed:
 //     [2:0] rounding  [4:3] overflow  [5] signed  [10:6] bits to drop (cast_shift only)
-//     [11] relu first  [16 +: width] ones for the bits of the type
+//     [11] relu first  [16 ..] ones for the bits of the type's largest value
 package sparse_pkg;
   localparam int PLACE = 6;   // bits of a row or a column: images up to 64 x 64
   localparam int X_W = 18;    // features, signed: with a 20-bit weight one DSP
@@ -39,7 +39,7 @@ package sparse_pkg;
   localparam bit [7:0] U_POOL_A = 5;    // 0 setup, 64+row, 128+column
   localparam bit [7:0] U_POOL_B = 6;
   localparam bit [7:0] U_DENSE1_WEIGHT = 7;  // {output, place}: 3 channels
-  localparam bit [7:0] U_DENSE1_QUANT = 8;   // place: 3 x {signed, width, shift}
+  localparam bit [7:0] U_DENSE1_QUANT = 8;   // place: 3 x {signed, bits of the largest, shift}
   localparam bit [7:0] U_DENSE1_OUT = 9;     // {output, pass, word}
   localparam bit [7:0] U_DENSE1_SETUP = 10;
   localparam bit [7:0] U_DENSE2_WEIGHT = 11;  // {input, pass, output}

@@ -41,7 +41,7 @@ static bool put_quantizers(struct stages *s, struct image *im, struct error *err
                                      "input %u has more than %d bits, or drops more than 31",
                                      place * grid->channels + c, RTL_X_BITS);
             int width = x->zero ? 0 : x->casts ? x->type.width : RTL_X_BITS;
-            bool is_signed = !x->casts || x->type.is_signed;
+            bool is_signed = width != 0 && (!x->casts || x->type.is_signed);
             int mode = (int)(word & 31);
             if (x->relu)
                 return stages_refuse(s, s->dense[0], err, "a relu lies between it and the pool");
@@ -49,7 +49,7 @@ static bool put_quantizers(struct stages *s, struct image *im, struct error *err
                 return stages_refuse(s, s->dense[0], err, "its inputs are rounded in two ways");
             if (x->casts)
                 modes = mode;
-            kinds |= (uint64_t)(is_signed << 10 | width << 5 | shift) << (11 * c);
+            kinds |= (uint64_t)(is_signed << 10 | (width - is_signed) << 5 | shift) << (11 * c);
         }
         image_put(im, UNIT_DENSE1_QUANT, place, kinds);
     }

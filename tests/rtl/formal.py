@@ -52,7 +52,7 @@ PROOFS = (
           "7'd64 - {1'b0, address[11:6]}", "7'd65 - {1'b0, address[11:6]}"),
     Proof("registers", ("registers",), (), 2, 8,
           "else if (s_axi_rready_i) s_axi_rvalid_o", "else s_axi_rvalid_o"),
-    Proof("window", ("window_input", "delay_line"), ("compress", "shift_up", "cast_shift"), 1, 20,
+    Proof("window", ("window_input", "delay_line"), ("compress", "cast_small"), 1, 20,
           "pace == 0 && room_i", "pace == 0 || room_i"),
     Proof("room", ("sparse_kernel", "fifo"),
           ("registers", "loader", "axi_read", "axi_write", "sparse_core"), 1, 8,

@@ -228,9 +228,10 @@ inline fixed_type draw_type(int bits)
 // The kernel's word for it (sparse_pkg.sv).
 inline uint64_t type_word(const fixed_type &t, int shift, bool relu)
 {
+    bool is_signed = t.is_signed && t.width != 0;
     return static_cast<uint64_t>(t.quantization) | static_cast<uint64_t>(t.overflow) << 3 |
-           static_cast<uint64_t>(t.is_signed) << 5 | static_cast<uint64_t>(shift) << 6 |
-           static_cast<uint64_t>(relu) << 11 | ones(t.width) << 16;
+           static_cast<uint64_t>(is_signed) << 5 | static_cast<uint64_t>(shift) << 6 |
+           static_cast<uint64_t>(relu) << 11 | ones(t.width - is_signed) << 16;
 }
 
 // What a stage leaves of an exact value with `fraction` fraction bits.

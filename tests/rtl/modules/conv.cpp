@@ -210,7 +210,7 @@ template <class M> void gather(int n, int s, int filters_built, int rounds)
 template <class M> void scatter(int n, int s, int rounds)
 {
     constexpr int WINDOWS = KINDS + 2;
-    const int steps = n / s, groups = (n + 4 * s - 1) / (4 * s);
+    const int steps = n / s, groups = (n + 5 * s - 1) / (5 * s);
     Clocked<M> unit;
     unit.m.valid_i = 0;
     unit.reset();
@@ -273,7 +273,7 @@ template <class M> void scatter(int n, int s, int rounds)
             else if (unit.m.valid_o) {
                 const Due &d = due.front();
                 compare("cycle", static_cast<int64_t>(now - d.cycle),
-                        7 + groups + 4 + 2 * net.chain);
+                        7 + groups + 4 + 4 * net.chain);
                 for (int p = 0; p < n; p++) {
                     compare(
                         "key",

@@ -1,11 +1,10 @@
 // small: the modules that a stage is built of, on their own, with new inputs every cycle: casts in
-// all modes against daemon/model/fixed.h, the compression and the shift of the reduction and the
-// sum against plain loops. One that mixes up neighbours in its pipeline is found too.
+// all modes against daemon/model/fixed.h, the compression of the reduction and the sum against
+// plain loops. One that mixes up neighbours in its pipeline is found too.
 #include "Vadder_tree.h"
 #include "Vcast_shift.h"
-#include "Vcast_shift_ones.h"
+#include "Vcast_small.h"
 #include "Vcompress.h"
-#include "Vshift_up.h"
 
 #include "bench.h"
 
@@ -14,7 +13,7 @@ using namespace bench;
 namespace
 {
 
-constexpr int N = 20, PIXELS = 32, VALUE = 17, ENTRY = 8, TERM = 42, IN = 40, OUT = 18;
+constexpr int N = 20, PIXELS = 32, VALUE = 17, TERM = 42, IN = 40, SMALL = 18, OUT = 18;
 constexpr int CYCLES = 1000; // a round
 
 // What must come out `cycles` after it went in.
@@ -42,36 +41,42 @@ template <class T> class Later
 // ---- casts ----
 
 // Values on which roundings and overflows turn, among any others.
-int64_t draw_value(int shift)
+int64_t draw_value(int shift, int bits)
 {
     int64_t near = shift > 0 ? INT64_C(1) << (shift - 1) : 1;
     int64_t one = INT64_C(1) << pick(shift + 1);
-    int64_t value = draw_signed(between(2, IN));
+    int64_t value = draw_signed(between(2, bits));
     if (chance(40)) // around a half of the step
         value = (value & ~static_cast<int64_t>(ones(shift))) + near + pick(3) - 1;
     else if (chance(40)) // one bit alone is dropped, or two
         value = (value & ~static_cast<int64_t>(ones(shift))) + (chance(50) ? near | one : one);
-    return sign(static_cast<uint64_t>(value), IN);
+    return sign(static_cast<uint64_t>(value), bits);
 }
 
-// Every rounding, overflow and sign in turn, with `most` bits to drop at most.
-template <class M> void casts(int rounds, int most, size_t latency)
+// Every rounding, overflow and sign in turn, with `most` bits to drop at most. `steady`: the type
+// is the same for all that is on its way.
+template <class M> void casts(int rounds, int bits, int most, size_t latency, bool steady)
 {
     Clocked<M> unit;
     Later<int64_t> later(latency);
-    for (int cycle = 0; cycle < rounds * CYCLES; cycle++) {
-        int shift = pick(most + 1);
+    int shift = 0, width = 0;
+    for (int i = 0; i < rounds * CYCLES; i++) {
+        int cycle = steady ? i / 8 : i;
+        bool fresh = !steady || i % 8 == 0;
         bool is_signed = cycle / 21 % 2 != 0;
-        int width = is_signed ? between(1, OUT) : pick(OUT);
+        if (fresh && steady)
+            later = Later<int64_t>(latency);
+        shift = fresh ? pick(most + 1) : shift;
+        width = !fresh ? width : is_signed ? between(1, OUT) : pick(OUT);
         width = is_signed && width == 1 ? 0 : width;
         fixed_type t = type_of(width, 0, is_signed, cycle % 7, cycle / 7 % 3);
-        int64_t x = draw_value(shift);
-        put(unit.m.x_i, 0, IN, x);
+        int64_t x = draw_value(shift, bits);
+        put(unit.m.x_i, 0, bits, x);
         unit.m.shift_i = static_cast<uint8_t>(shift);
         unit.m.round_i = static_cast<uint8_t>(t.quantization);
         unit.m.overflow_i = static_cast<uint8_t>(t.overflow);
-        unit.m.signed_i = is_signed;
-        unit.m.mask_i = static_cast<uint32_t>(ones(width));
+        unit.m.signed_i = is_signed && width != 0;
+        unit.m.mask_i = static_cast<uint32_t>(ones(width - unit.m.signed_i));
         unit.settle();
         const int64_t *due = later.due(cast(x, shift, t, false));
         if (due != nullptr)
@@ -107,24 +112,33 @@ uint32_t draw_active()
 void pixels(int rounds)
 {
     Clocked<Vcompress> unit;
-    Later<std::vector<Pixel>> later(5);
-    Later<size_t> count_later(3);
+    Later<std::vector<Pixel>> later(4);
+    Later<size_t> count_later(2);
+    std::vector<Pixel> counted, before; // those whose number is here, those behind them
+    uint64_t value[PIXELS] = {};
     for (int cycle = 0; cycle < rounds * CYCLES / 4; cycle++) {
         std::vector<Pixel> wanted;
         unit.m.active_i = draw_active();
         for (int i = 0; i < PIXELS; i++) {
-            uint64_t value = draw() & ones(VALUE);
-            put(unit.m.value_i, i * VALUE, VALUE, static_cast<int64_t>(value));
+            put(unit.m.value_i, i * VALUE, VALUE, static_cast<int64_t>(value[i])); // a cycle late
+            value[i] = draw() & ones(VALUE);
             if ((unit.m.active_i >> i & 1) != 0)
-                wanted.push_back({i, value});
+                wanted.push_back({i, value[i]});
         }
+        int base = chance(30) ? 0 : chance(20) ? between(N, 96) : pick(N);
+        unit.m.base_i = static_cast<uint8_t>(base);
         unit.settle();
         const size_t *count = count_later.due(wanted.size());
         if (count != nullptr)
             compare("active pixels", unit.m.count_o, static_cast<int64_t>(*count));
-        const std::vector<Pixel> *due = later.due(wanted);
-        for (int j = 0; due != nullptr && j < N; j++) {
-            bool there = static_cast<size_t>(j) < due->size();
+        std::vector<Pixel> slots(static_cast<size_t>(base), Pixel{-1, 0});
+        slots.insert(slots.end(), counted.begin(), counted.end());
+        counted = before;
+        before = wanted;
+        const std::vector<Pixel> *due = later.due(slots);
+        for (int j = 0; due != nullptr && cycle >= 6 && j < N; j++) {
+            bool there =
+                static_cast<size_t>(j) < due->size() && (*due)[static_cast<size_t>(j)].lane >= 0;
             compare("valid", static_cast<int64_t>(get(unit.m.valid_o, j, 1)), there);
             if (!there)
                 continue;
@@ -137,29 +151,7 @@ void pixels(int rounds)
     }
 }
 
-// ---- a shift by entries, a sum ----
-
-void shifts(int rounds)
-{
-    Clocked<Vshift_up> unit;
-    Later<std::vector<int64_t>> later(2);
-    for (int cycle = 0; cycle < rounds * CYCLES / 4; cycle++) {
-        int by = cycle % 32;
-        std::vector<int64_t> in, wanted;
-        unit.m.by_i = static_cast<uint8_t>(by);
-        for (int i = 0; i < N; i++) {
-            in.push_back(pick(1 << ENTRY));
-            put(unit.m.x_i, i * ENTRY, ENTRY, in.back());
-            wanted.push_back(i < by ? 0 : in[static_cast<size_t>(i - by)]);
-        }
-        unit.settle();
-        const std::vector<int64_t> *due = later.due(wanted);
-        for (int i = 0; due != nullptr && i < N; i++)
-            compare("entry", static_cast<int64_t>(get(unit.m.y_o, i * ENTRY, ENTRY)),
-                    (*due)[static_cast<size_t>(i)]);
-        unit.rise();
-    }
-}
+// ---- a sum ----
 
 void sums(int rounds)
 {
@@ -183,13 +175,11 @@ void sums(int rounds)
 void run(int rounds)
 {
     tally().what = "cast_shift";
-    casts<Vcast_shift>(rounds, 31, 3);
-    tally().what = "cast_shift of 0 to 7 bits";
-    casts<Vcast_shift_ones>(rounds, 7, 2);
+    casts<Vcast_shift>(rounds, IN, 31, 3, false);
+    tally().what = "cast_small";
+    casts<Vcast_small>(rounds, SMALL, 7, 2, true);
     tally().what = "compress";
     pixels(rounds);
-    tally().what = "shift_up";
-    shifts(rounds);
     tally().what = "adder_tree";
     sums(rounds);
 }

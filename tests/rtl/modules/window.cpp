@@ -1,7 +1,7 @@
-// window: window_input (with compress and shift_up in it) against a plain scan of the image: lists,
-// images of 16 and of 8 bits, every width, threshold and number of slots; no active pixel, all of
-// them, those at the borders; lists that lie about their length. The beats come at random or one
-// a cycle, and room for results is there, now and then, or not for long.
+// window: window_input (with compress and cast_small in it) against a plain scan of the image:
+// lists, images of 16 and of 8 bits, every width, threshold and number of slots; no active pixel,
+// all of them, those at the borders; lists that lie about their length. The beats come at random or
+// one a cycle, and room for results is there, now and then, or not for long.
 #include "Vwindow_input.h"
 
 #include "bench.h"
@@ -134,7 +134,7 @@ constexpr Manner MANNERS[] = {{100, 100}, {30, 100}, {100, 10}, {50, 50}, {5, 10
 
 void windows(int rounds)
 {
-    constexpr int WINDOWS = 8, LATENCY_LIST = 1, LATENCY_IMAGE = 9;
+    constexpr int WINDOWS = 8, LATENCY_LIST = 1, LATENCY_IMAGE = 8;
     Clocked<Vwindow_input> unit;
     Vwindow_input &m = unit.m;
     m.valid_i = 0;

@@ -74,6 +74,9 @@ static bool start(struct sender_kafka *k, struct failure *f)
     const char *const set[][2] = {{"bootstrap.servers", k->brokers},
                                   {"client.id", "sparsed"},
                                   {"enable.idempotence", "true"},
+                                  /* else a partition that has no leader yet may lose messages
+                                   * which librdkafka reports delivered */
+                                  {"max.in.flight.requests.per.connection", "1"},
                                   {"linger.ms", "5"},
                                   {"queue.buffering.max.messages", room}};
     for (size_t i = 0; i < sizeof set / sizeof *set; i++) {

@@ -97,6 +97,12 @@ static bool set_file(rd_kafka_conf_t *conf, const char *key, const char *path, s
     return good;
 }
 
+bool kafka_conf_set_once(rd_kafka_conf_t *conf, const char *key, struct error *err)
+{
+    return kafka_conf_set(conf, key, "enable.idempotence", "true", err) &&
+           kafka_conf_set(conf, key, "max.in.flight.requests.per.connection", "1", err);
+}
+
 bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *const *text, uint32_t n,
                         struct error *err)
 {

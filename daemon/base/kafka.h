@@ -25,6 +25,12 @@ bool kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *property
 bool kafka_conf_set_number(rd_kafka_conf_t *conf, const char *key, const char *property,
                            uint64_t value, struct error *err);
 
+/* A producer whose messages come once and are not lost: idempotent, one request at a time. With
+ * several on the way librdkafka reports messages delivered that no broker has: a partition
+ * without a leader refuses the first request, takes the second from a producer it does not know,
+ * and calls the first one, sent again, a duplicate. */
+bool kafka_conf_set_once(rd_kafka_conf_t *conf, const char *key, struct error *err);
+
 /* Each of text[0 .. n) is "property=value", what a site needs, such as security.protocol; or
  * "@FILE", whose lines are such (base/secret.h says who may read it): passwords stay out of the
  * configuration, which is shown to whoever asks. */

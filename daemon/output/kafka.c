@@ -75,7 +75,7 @@ static bool configure(rd_kafka_conf_t *conf, const struct kafka_output_settings 
     const char *text[SETTINGS_MAX_ENDPOINTS];
     for (uint32_t i = 0; i < s->properties.count; i++)
         text[i] = s->properties.text[i];
-    return kafka_conf_set(conf, key, "enable.idempotence", "true", err) &&
+    return kafka_conf_set_once(conf, key, err) &&
            kafka_conf_set(conf, key, "linger.ms", "1", err) &&
            kafka_conf_set(conf, key, "message.timeout.ms", "0", err) && /* never given up */
            kafka_conf_set_number(conf, key, "queue.buffering.max.messages", s->queue, err) &&

@@ -45,7 +45,7 @@ static bool configure(rd_kafka_conf_t *conf, const struct kafka_output_settings 
     const char *text[SETTINGS_MAX_ENDPOINTS];
     for (uint32_t i = 0; i < s->properties.count; i++)
         text[i] = s->properties.text[i];
-    return kafka_conf_set(conf, "output.kafka", "enable.idempotence", "true", err) &&
+    return kafka_conf_set_once(conf, "output.kafka", err) &&
            kafka_conf_set_number(conf, "output.kafka", "message.timeout.ms", OLDEST_MS, err) &&
            kafka_conf_set_number(conf, "output.kafka", "queue.buffering.max.messages", MOST_WAITING,
                                  err) &&

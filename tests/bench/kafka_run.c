@@ -26,6 +26,7 @@ enum {
     HEADER_BYTES = 48, /* a FragmentHeader of whole wires has about so many */
     BEHIND = 1024,     /* messages that are received and not done, as events in the making */
     PATIENCE_MS = 30000,
+    PEER_PATIENCE_S = 120,
     ADMIN_TIMEOUT_MS = 10000,
 };
 static const char mark[] = "LATENCY:"; /* rdkafka_performance's, in us of the time of day */
@@ -85,12 +86,25 @@ struct kafka_result kafka_wait(struct kafka_child *c)
 
 /* ---- topics and what is in them ---- */
 
-static rd_kafka_t *open_producer(const struct kafka_task *t)
+static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *lost)
+{
+    (void)rk;
+    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    (void)failed("a message did not reach the broker", rd_kafka_err2str(m->err));
+    ++*(uint32_t *)lost;
+}
+
+/* `lost` counts messages that did not arrive. */
+static rd_kafka_t *open_producer(const struct kafka_task *t, uint32_t *lost)
 {
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     (void)rd_kafka_conf_set(conf, "bootstrap.servers", t->brokers, NULL, 0);
     (void)rd_kafka_conf_set(conf, "enable.idempotence", "true", NULL, 0);
+    (void)rd_kafka_conf_set(conf, "max.in.flight", "1", NULL, 0); /* as base/kafka.h says */
+    rd_kafka_conf_set_opaque(conf, lost);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (rk == NULL) {
         rd_kafka_conf_destroy(conf);
@@ -103,7 +117,8 @@ static struct kafka_result make_topic(const struct kafka_task *t)
 {
     char why[256] = "no answer";
     bool keep = t->bytes != 0;
-    rd_kafka_t *rk = open_producer(t);
+    uint32_t lost = 0;
+    rd_kafka_t *rk = open_producer(t, &lost);
     if (rk == NULL)
         return (struct kafka_result){0};
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
@@ -139,26 +154,26 @@ struct kafka_result kafka_fill(const struct kafka_task *t)
 {
     char header[HEADER_BYTES] = {0};
     char *body = calloc(1, t->bytes);
-    rd_kafka_t *rk = body == NULL ? NULL : open_producer(t);
+    uint32_t lost = 0;
+    rd_kafka_t *rk = body == NULL ? NULL : open_producer(t, &lost);
     if (rk == NULL)
         return (struct kafka_result){0};
     uint64_t begin = clock_monotonic_ns();
     for (uint32_t i = 0; i < t->messages; i++) {
         char key[32];
         int n = snprintf(key, sizeof key, "1.0.%" PRIu32, i);
-        rd_kafka_resp_err_t why;
+        rd_kafka_resp_err_t why = RD_KAFKA_RESP_ERR_NO_ERROR;
         do {
-            (void)rd_kafka_poll(rk, 0);
+            (void)rd_kafka_poll(rk, why == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
             why = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(t->topic), RD_KAFKA_V_KEY(key, (size_t)n),
                                     RD_KAFKA_V_VALUE(body, t->bytes),
                                     RD_KAFKA_V_HEADER("fragment", header, HEADER_BYTES),
-                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_BLOCK | RD_KAFKA_MSG_F_COPY),
-                                    RD_KAFKA_V_END);
+                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
         } while (why == RD_KAFKA_RESP_ERR__QUEUE_FULL);
         if (why != RD_KAFKA_RESP_ERR_NO_ERROR)
             return failed(t->topic, rd_kafka_err2str(why));
     }
-    if (rd_kafka_flush(rk, PATIENCE_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_flush(rk, PATIENCE_MS) != RD_KAFKA_RESP_ERR_NO_ERROR || lost > 0)
         return failed(t->topic, "not all of it reached the broker");
     uint64_t ns = clock_monotonic_ns() - begin;
     rd_kafka_destroy(rk);
@@ -377,6 +392,7 @@ static struct kafka_result run_peer(const struct kafka_task *t, const char *cons
         (void)dup2(ends[1], STDOUT_FILENO);
         (void)dup2(ends[1], STDERR_FILENO); /* where it says what groups do */
         (void)close(ends[0]);
+        (void)alarm(PEER_PATIENCE_S); /* it would wait for a message for ever */
         execv(t->peer, (char *const *)(uintptr_t)arguments);
         _exit(127);
     }

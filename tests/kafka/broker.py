@@ -105,7 +105,7 @@ class Broker:
 
     def producer(self) -> Producer:
         return Producer({"bootstrap.servers": self.address, "linger.ms": 5,
-                         "enable.idempotence": True})
+                         "enable.idempotence": True, "max.in.flight": 1})
 
     def read(self, topic: str, until, seconds: float = 60) -> list:
         """All messages of a topic from its beginning, once `until(messages)` is true."""

@@ -48,9 +48,10 @@ def test_image_fits_the_pod(pod, container):
         str(container["ports"][0]["containerPort"])]
 
 
-def test_configuration_is_right(run):
+@pytest.mark.parametrize("tier", ["base", "decision"])
+def test_configuration_is_right(run, tier):
     """What becomes the ConfigMap, with the model that stands beside it in the sources."""
-    done = run("sparsed", "--check", "--config", FOLDER / "base" / "trigger.toml",
+    done = run("sparsed", "--check", "--config", FOLDER / tier / "trigger.toml",
                "--set", f"engine.model[0].file={MODEL}")
     assert done.returncode == 0, done.stdout + done.stderr
 

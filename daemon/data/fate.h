@@ -46,7 +46,7 @@ enum loss {
     X(BAD_RECIPE, bad_recipe, source,                                                              \
       "windows: its pixels were made with other planes, preprocessing or calibration than ours")   \
     X(BAD_PIXELS, bad_pixels, source,                                                              \
-      "windows: pixels or wires outside their plane, out of order, twice, 0, or not a number")          \
+      "windows: pixels or wires outside their plane, out of order, twice, 0, or not a number")     \
     X(CONTRADICTION, contradiction, assembly,                                                      \
       "event time or sample type differs from its event's others")                                 \
     X(DUPLICATE, duplicate, assembly, "all of its wires were there already")                       \

@@ -43,6 +43,12 @@ json_t *json_clean_strings(char *const *from_outside, size_t n)
     return array;
 }
 
+void json_set_clean(json_t *object, const char *from_outside, json_t *value)
+{
+    char name[256];
+    (void)json_object_set_new(object, text_clean(name, sizeof name, from_outside), value);
+}
+
 json_t *json_hex(const uint8_t *data, size_t n)
 {
     char text[2 * 64 + 1]; /* hashes are 32 bytes; anything longer is cut */

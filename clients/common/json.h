@@ -24,6 +24,10 @@ json_t *json_clean_string(const char *from_outside);
 /* An array of them. */
 json_t *json_clean_strings(char *const *from_outside, size_t n);
 
+/* Takes `value` into `object` under a name from another process, cleaned likewise: a name that
+ * is not UTF-8 would lose its value without a word. */
+void json_set_clean(json_t *object, const char *from_outside, json_t *value);
+
 /* Lower-case hexadecimal. */
 json_t *json_hex(const uint8_t *data, size_t n);
 

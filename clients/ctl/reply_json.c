@@ -12,7 +12,7 @@ static json_t *numbers(Sparsed__RunStatus__Number *const *list, size_t n)
 {
     json_t *o = json_object();
     for (size_t i = 0; i < n; i++)
-        set(o, list[i]->name, json_unsigned(list[i]->value));
+        json_set_clean(o, list[i]->name, json_unsigned(list[i]->value));
     return o;
 }
 

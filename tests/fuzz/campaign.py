@@ -35,7 +35,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 CORPUS = SOURCE / "tests" / "fuzz" / "corpus"
-TURN_S = 120           # of processor time
+TURN_S = 30           # of processor time
 FINDINGS = 20          # a target that finds more than this needs mending, not more processor time
 CORPUS_BYTES = 200_000  # of a target, in the source tree
 TICK = os.sysconf("SC_CLK_TCK")
@@ -58,11 +58,15 @@ PARSERS = {
     "keys": ["daemon/base/curve.c", "daemon/base/secret.c", "daemon/base/kafka.c",
              "daemon/service/clients.c", "clients/common/keys.c"],
     "offsets": ["daemon/readout/offsets.c"],
+    "windows": ["daemon/readout/windows.c"],
 }
 # Inputs that are read as a stream of choices: long ones from the beginning.
 LONG = {"network", "calibration", "recorded"}
 # libhdf5 itself reads past its memory on damaged files: this one only replays (fuzz_model.c).
 REPLAYED = {"model"}
+
+
+stopped = threading.Event()  # by a signal: turns end, and what they found and ran is kept
 
 
 @dataclass
@@ -130,7 +134,7 @@ def run_until(command: list[object], log: Path, seconds: float) -> float:
         if process.poll() is not None:
             return used
         used = processor_s(process.pid)
-        if used >= seconds and not asked:
+        if (used >= seconds or stopped.is_set()) and not asked:
             asked = True
             process.send_signal(signal.SIGUSR1)  # libFuzzer ends with its figures
 
@@ -151,7 +155,7 @@ def turn(target: Target, program: Path, seconds: float) -> None:
     state["runs"] += max((int(a or b) for a, b in runs), default=0)
     state["edges"] = max(map(int, re.findall(r"cov: (\d+)", text)), default=state.get("edges", 0))
     target.keep(state)
-    if not used:
+    if not used and not stopped.is_set():
         sys.exit(f"{target.name}: ended at once, see {target.log}")
 
 
@@ -164,7 +168,7 @@ def fuzz(targets: list[Target], folder: Path, seconds: float, jobs: int) -> None
             with lock:
                 open_ = [t for t in free if t.state()["seconds"] < seconds
                          and len(t.crashes()) < FINDINGS]
-                if not open_:
+                if not open_ or stopped.is_set():
                     return
                 target = min(open_, key=lambda t: t.state()["seconds"])
                 free.remove(target)
@@ -251,6 +255,8 @@ def main() -> int:
     fuzzers, counters = arguments.work / "build", arguments.work / "build-coverage"
     if {"fuzz", "merge"} & set(steps):
         build(fuzzers, names, "-DSPARSED_FUZZERS=ON", "-DSPARSED_SANITIZE=address,undefined")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     if "fuzz" in steps:
         fuzz([t for t in targets if t.name not in REPLAYED], fuzzers, 60 * arguments.minutes,
              arguments.jobs)

@@ -75,6 +75,21 @@ def test_cores_give_what_one_process_gives(events, model, answer, tmp_path):
     assert done.windows == 80 * 85
 
 
+def test_a_terminal_gets_a_bar(events, model, tmp_path, monkeypatch):
+    """It grows to the last event; who writes to a file gets none of it."""
+    import io
+    import sys
+    for terminal in (True, False):
+        stream = io.StringIO()
+        stream.isatty = lambda terminal=terminal: terminal
+        monkeypatch.setattr(sys, "stderr", stream)
+        sparsed.score(events[1], model, output=tmp_path / "s.h5", workers=1, piece_events=10)
+        lines = stream.getvalue().split("\r")[1:]
+        assert [line.split("/")[0].split()[-1] for line in lines] == (
+            ["10", "20", "30", "40"] if terminal else [])
+        assert not terminal or ("100 %" in lines[-1] and lines[-1].endswith("\n"))
+
+
 def test_files_follow_each_other(bin_dir, events, model, answer, tmp_path):
     """A second file's rows go on where the first one's end, and its name stands in the result."""
     sparsed.score(events, model, output=tmp_path / "s.h5", workers=2, piece_events=50)

@@ -84,6 +84,17 @@ static const struct row sparse_rows[] = {
     {"009_out: attribute out_t of the layer before is too wide", {TEXT(L8, "out_t", WIDE)}},
     {"009_out: attribute exp_table_t is too wide", {TEXT(L9, "exp_table_t", WIDE)}},
     {"009_out: attribute inv_table_t is too wide", {TEXT(L9, "inv_table_t", WIDE)}},
+    /* preprocessing */
+    {"preprocessing: attribute pixel_scale = 0: must be above 0",
+     {REAL("preprocessing", "pixel_scale", 0)}},
+    {"preprocessing: attribute bin_clip = 5: below bin_floor = 10",
+     {REAL("preprocessing", "bin_clip", 5)}},
+    {"preprocessing: attribute image_height = 11: a window has 10 rows",
+     {WHOLE("preprocessing", "image_height", 11)}},
+    {"preprocessing: attribute image_width = 10: a window has 9 columns",
+     {WHOLE("preprocessing", "image_width", 10)}},
+    {"image_height", {WHOLE("preprocessing", "image_height", 7)}},
+    {"image_width", {WHOLE("preprocessing", "image_width", 8)}},
     /* odd, and right */
     {NULL, {TEXT(L3, "mask", "feature")}},
     {NULL, {FILLED(L3, "bias", -4, 1, 2)}},

@@ -302,6 +302,84 @@ static void a_successor_takes_what_its_predecessor_takes(void **state)
     model_destroy(&coarse);
 }
 
+/* Each key by itself: one that was forgotten would be the one that somebody changes. */
+static void each_key_of_a_successor_is_compared(void **state)
+{
+    static const char *const keys[] = {"time_rebin",   "bin_floor",        "bin_clip",
+                                       "pool_time",    "pool_wires",       "pixel_threshold",
+                                       "pixel_scale",  "window_time_bins", "window_wires",
+                                       "image_height", "image_width"};
+    struct error err = {0};
+    struct model *first = model_load(path[0], &err), *other = model_load(path[0], &err);
+    (void)state;
+    assert_true(first != NULL && other != NULL);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct preprocessing good = other->pre;
+#define X(field) other->pre.field += strcmp(keys[i], #field) == 0 ? 1 : 0;
+        X(time_rebin)
+        X(bin_floor) X(bin_clip) X(pool_time) X(pool_wires) X(pixel_threshold) X(pixel_scale)
+            X(window_time_bins) X(window_wires) X(image_height) X(image_width)
+#undef X
+                if (model_set_interchangeable(first, other, &err) ||
+                    strstr(err.text, keys[i]) == NULL) fail_msg("%s: \"%s\"", keys[i], err.text);
+        other->pre = good;
+    }
+    uint32_t *const sides[] = {&other->height, &other->width, &other->channels};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        (*sides[i])++;
+        assert_false(model_set_interchangeable(first, other, &err));
+        assert_non_null(strstr(err.text, "takes images of"));
+        (*sides[i])--;
+    }
+    assert_true(model_set_interchangeable(first, other, &err));
+    first->has_preprocessing = false;
+    assert_false(model_set_interchangeable(first, other, &err));
+    assert_non_null(strstr(err.text, "takes wires, but model first takes ready-made images"));
+    model_destroy(&first);
+    model_destroy(&other);
+}
+
+static void each_key_of_imaging_is_compared(void **state)
+{
+    static const struct {
+        const char *key;
+        uint32_t *field;
+        uint32_t right;
+    } row[] = {{"time_rebin", &settings.imaging.time_rebin, 6},
+               {"pool_time", &settings.imaging.pool_time, 4},
+               {"pool_wires", &settings.imaging.pool_wires, 8},
+               {"window_time_bins", &settings.imaging.window_time_bins, 32},
+               {"window_wires", &settings.imaging.window_wires, 32}};
+    (void)state;
+    for (int images = 0; images < 2; images++) {
+        write_model(0, "first", images == 1, NULL, 0);
+        settings.detector.n_planes = images == 1 ? 0 : 2;
+        for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+            char says[64];
+            *row[i].field = row[i].right + 1;
+            (void)snprintf(says, sizeof says, "imaging.%s = %u", row[i].key, row[i].right + 1);
+            assert_refused(says, "first", "leave the key out");
+            *row[i].field = images == 1 ? 0 : row[i].right;
+            assert_loads();
+            release();
+            *row[i].field = 0;
+        }
+    }
+}
+
+/* What only wires have is refused for images, by its own key. */
+static void images_have_no_wires(void **state)
+{
+    (void)state;
+    write_model(0, "jets", true, NULL, 0);
+    settings.detector.n_planes = 0;
+    settings.imaging.hot.events = 5;
+    assert_refused("imaging.hot.events = 5", "jets", "no wires");
+    settings.imaging.hot.events = 0;
+    (void)snprintf(settings.detector.calibration, SETTINGS_PATH_BYTES, "c.h5");
+    assert_refused("detector.calibration = \"c.h5\"", "jets", "no wires");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -318,6 +396,9 @@ int main(void)
         TEST(wires_and_images_do_not_mix),
         TEST(a_missing_file_is_named),
         TEST(a_successor_takes_what_its_predecessor_takes),
+        TEST(each_key_of_a_successor_is_compared),
+        TEST(each_key_of_imaging_is_compared),
+        TEST(images_have_no_wires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

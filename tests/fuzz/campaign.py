@@ -48,7 +48,7 @@ PARSERS = {
     "model": ["daemon/model/"],
     "rules": ["daemon/trigger/"],
     "xclbin": ["daemon/engine/xrt/xclbin.c", "daemon/engine/xrt/record.c"],
-    "network": ["daemon/model/", "daemon/engine/cpu/layer_run.c"],
+    "network": ["daemon/model/", "daemon/engine/cpu/layer_run.c", "fpga/rtl/compile.c"],
     "calibration": ["daemon/model/calibration.c"],
     "recorded": ["clients/recorded/"],
     "clients": ["clients/common/decision_json.c", "clients/common/json.c",
@@ -238,6 +238,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=SOURCE / "build" / "campaign",
                         help="folder of builds, logs and found inputs (build/campaign)")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier campaign's work")
+    parser.add_argument("--built", action="store_true", help="take the programs as they are there")
     parser.add_argument("target", nargs="*", help=" ".join(PARSERS))
     arguments = parser.parse_args()
     names = arguments.target or list(PARSERS)
@@ -253,7 +254,7 @@ def main() -> int:
             shutil.rmtree(arguments.work / name, ignore_errors=True)
     targets = [Target(name, arguments.work) for name in names]
     fuzzers, counters = arguments.work / "build", arguments.work / "build-coverage"
-    if {"fuzz", "merge"} & set(steps):
+    if {"fuzz", "merge"} & set(steps) and not arguments.built:
         build(fuzzers, names, "-DSPARSED_FUZZERS=ON", "-DSPARSED_SANITIZE=address,undefined")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

@@ -1,11 +1,13 @@
 /* Networks that are right but for what the input changes: every layer class, its attributes and
  * data sets, made as a model file in memory (made_h5.h) and loaded. What is refused says why in
  * one sentence; what loads must compute any window without a step outside its arrays or types,
- * and every kernel that says it can must give the reference's very bits.
+ * every kernel that says it can must give the reference's very bits, and a kernel of an FPGA
+ * that loads its network gets an image or a reason.
  *
  * Input: number of layers, a seed for windows; then for each layer its class, and bytes for all
  * that is written. */
 #include "engine/cpu/reference.h"
+#include "engine/xrt/network.h"
 #include "made_h5.h"
 #include "model/dense_window.h"
 #include "model/layer_load.h"
@@ -407,6 +409,27 @@ static void compute(const struct model *m, uint64_t seed)
     free(value);
 }
 
+/* For a kernel that loads its network: what fits it has sizes of its own. */
+static void compile(const struct model *m, uint64_t seed)
+{
+    struct error err = {.code = ERROR_NONE};
+    struct network n;
+    struct xclbin x = {.kernel = "made",
+                       .loads = true,
+                       .form = (seed & 1) != 0 ? KERNEL_IMAGE : KERNEL_LIST,
+                       .n_slots = 8 + 2 * (seed >> 1 & 15),
+                       .at_once = 1 + (seed >> 5 & 1),
+                       .filters = 1 + (seed >> 6 & 3)};
+    if (network_init(&n, &x, m, &err)) {
+        check(x.height == m->height && x.width == m->width && x.n_outputs == m->n_outputs);
+        check(x.window_bytes > 0 && x.result_bytes >= 8 + x.n_outputs * x.raw_bytes);
+        check(n.image != NULL && n.bytes > 0);
+    } else {
+        check(err.code == ERROR_MODEL && err.text[0] != '\0');
+    }
+    network_fini(&n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct stream s = {data, bytes};
@@ -416,10 +439,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     void *file = make(&s, n, &file_bytes);
     struct error err = {.code = ERROR_NONE};
     struct model *m = model_load_bytes("made.model.h5", file, file_bytes, &err);
-    if (m == NULL)
+    if (m == NULL) {
         check(err.code != ERROR_NONE && strncmp(err.text, "made.model.h5: ", 15) == 0);
-    else if (is_small(m))
+    } else if (is_small(m)) {
         compute(m, seed);
+        compile(m, seed);
+    }
     model_destroy(&m);
     free(file);
     return 0;

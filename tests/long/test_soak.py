@@ -33,6 +33,7 @@ OPTIONS = {"ASAN_OPTIONS": "quarantine_size_mb=16:malloc_context_size=12",
            "TSAN_OPTIONS": "suppressions="
                            f"{pathlib.Path(__file__).resolve().parents[1] / 'tsan.supp'} "
                            "ignore_noninstrumented_modules=1 die_after_fork=0"}
+os.environ.update(OPTIONS)  # sparsectl and the readers are of the same build
 
 
 @pytest.fixture
@@ -54,8 +55,7 @@ def test_soak(trial: Trial, run, bin_dir, tmp_path, disk):
     daemon = trial.start(ACCEPT_ALL, "readout.event_timeout=1 s", "readout.event_slots=64",
                          f"output.record.directory={disk}", "output.record.flush=100 ms",
                          "output.record.rotate.size=4 MiB", "service.stop_limit=20 s",
-                         f"service.control=['@{soak.control}']", wires=WIRES, alive="healthz",
-                         environment=OPTIONS)
+                         f"service.control=['@{soak.control}']", wires=WIRES, alive="healthz")
     soak.begin()
     trial.wait(lambda n: n("decisions_published_total") > 100, 120)
     began, largest = time.monotonic(), [0.0, 0.0]  # MiB, of the first half and of the second

@@ -21,8 +21,8 @@ struct network {
 };
 
 /* The image of `m` for the kernel of `x`, whose figures it completes: what stands for the kernel
- * there stands for this model then. The caller's to network_fini. Errors: (CONFIG) the model does
- * not fit, with its layer and the limit; (SYSTEM) no memory. */
+ * there stands for this model then. The caller's to network_fini. Errors: (MODEL) the model does
+ * not fit, with its layer and the limit; (CONFIG) there is no such kernel; (SYSTEM) no memory. */
 bool network_init(struct network *n, struct xclbin *x, const struct model *m, struct error *err);
 void network_fini(struct network *n);
 

@@ -31,6 +31,8 @@ static bool never(rd_kafka_resp_err_t why)
 static void fail_record(struct kafka_decisions *k, rd_kafka_resp_err_t why)
 {
     counter_add(&k->monitor->kafka.missed_records, 1);
+    if (why == RD_KAFKA_RESP_ERR__PURGE_QUEUE || why == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+        return; /* the end; that no broker answers has been said */
     log_limited(LOG_LEVEL_ERROR, "kafka: %s: a run's record was not delivered: %s",
                 k->settings->topic, rd_kafka_err2str(why));
 }
@@ -45,10 +47,34 @@ static void fail(struct kafka_decisions *k, rd_kafka_resp_err_t why, struct rece
         receipt_done(receipt);
 }
 
+/* What the broker has, has an offset. Without one it called the message a duplicate, and may have
+ * none (base/kafka.h): once more, as a new one. At worst it is there twice, with one key. True: it
+ * is on its way again. */
+static bool send_again(struct kafka_decisions *k, const rd_kafka_message_t *m)
+{
+    rd_kafka_headers_t *headers = NULL, *copy = NULL;
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR || m->offset >= 0)
+        return false;
+    log_limited(LOG_LEVEL_WARN,
+                "kafka: %s: the broker took a message for one that it has: once more",
+                k->settings->topic);
+    if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        copy = rd_kafka_headers_copy(headers);
+    rd_kafka_resp_err_t why = rd_kafka_producev(
+        k->producer, RD_KAFKA_V_TOPIC(k->settings->topic), RD_KAFKA_V_KEY(m->key, m->key_len),
+        RD_KAFKA_V_VALUE(m->payload, m->len), RD_KAFKA_V_HEADERS(copy),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(m->_private), RD_KAFKA_V_END);
+    if (why != RD_KAFKA_RESP_ERR_NO_ERROR && copy != NULL)
+        rd_kafka_headers_destroy(copy);
+    return why == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
     struct kafka_decisions *k = opaque;
     (void)rk;
+    if (send_again(k, m))
+        return;
     if (m->_private == &a_record) {
         k->records--;
         if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -75,10 +101,11 @@ static bool configure(rd_kafka_conf_t *conf, const struct kafka_output_settings 
     const char *text[SETTINGS_MAX_ENDPOINTS];
     for (uint32_t i = 0; i < s->properties.count; i++)
         text[i] = s->properties.text[i];
-    return kafka_conf_set_once(conf, key, err) &&
+    return kafka_conf_set(conf, key, "enable.idempotence", "true", err) &&
            kafka_conf_set(conf, key, "linger.ms", "1", err) &&
            kafka_conf_set(conf, key, "message.timeout.ms", "0", err) && /* never given up */
-           kafka_conf_set_number(conf, key, "queue.buffering.max.messages", s->queue, err) &&
+           /* one more than are sent: one that is sent again finds room */
+           kafka_conf_set_number(conf, key, "queue.buffering.max.messages", s->queue + 1, err) &&
            kafka_conf_set_all(conf, "output.kafka.properties", text, s->properties.count, err);
 }
 

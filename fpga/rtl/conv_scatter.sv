@@ -127,13 +127,16 @@ module conv_scatter #(
       end
     end
     for (genvar c = 0; c < CH; c++) begin : g_sum
-      logic [ACC_W-1:0] acc, fresh;
+      logic [ACC_W-1:0] acc, fresh, next_acc;
       always_comb begin
         fresh = r[c*ACC_W+:ACC_W];
         for (int s = 1; s < S; s++) fresh = fresh + r[(s*CH+c)*ACC_W+:ACC_W];
       end
+      adder_choice #(.W(ACC_W)) u_sum (
+          .a_i(fresh), .begins_i(chain ? f[6+2*c] : f[6]), .begin_i('0), .before_i(acc),
+          .sum_o(next_acc));
       always_ff @(posedge clk_i) begin
-        if (chain ? v[6+2*c] : v[6]) acc <= fresh + ((chain ? f[6+2*c] : f[6]) ? '0 : acc);
+        if (chain ? v[6+2*c] : v[6]) acc <= next_acc;
         if (chain ? l[7+2*c] : l[7]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
       end
     end

@@ -50,8 +50,9 @@ module dense_output #(
     fresh = '0;
     for (int s = 0; s < S; s++)
       fresh = fresh + {{(D1_W - SUM) {sums[s*SUM+SUM-1]}}, sums[s*SUM+:SUM]};
-    next = fresh + (first5_i ? bias : acc);
   end
+  adder_choice #(.W(D1_W)) u_sum (
+      .a_i(fresh), .begins_i(first5_i), .begin_i(bias), .before_i(acc), .sum_o(next));
   always_ff @(posedge clk_i) begin
     if (bias_we_i) biases[cfg_at_i[2:1]] <= cfg_data_i[D1_W-1:0];
     bias <= biases[pass4_i];

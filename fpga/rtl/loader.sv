@@ -139,15 +139,18 @@ module loader #(
 
   // a record is judged in one cycle, and written or not in the next
   logic [127:0] judged;
-  logic no_unit, no_address, no_value;
-  wire [7:0] wrong = no_unit ? E_UNIT : no_address ? E_ADDRESS : no_value ? E_VALUE : E_NONE;
+  logic no_unit, beyond, between, too_wide, no_value;
+  wire [7:0] wrong = no_unit ? E_UNIT : beyond || between ? E_ADDRESS :
+      too_wide || no_value ? E_VALUE : E_NONE;
   always_ff @(posedge clk_i) begin
     judged <= record;
     settling <= !rst_i && !clear_i && (left != 0 || judged_valid);
     judged_valid <= !rst_i && !clear_i && left != 0 && in_image;
     no_unit <= addresses == '0;
-    no_address <= record[87:64] >= addresses || hole;
-    no_value <= wide || !value_fits;
+    beyond <= record[87:64] >= addresses;
+    between <= hole;
+    too_wide <= wide;
+    no_value <= !value_fits;
     cfg_we_o <= !rst_i && judged_valid && wrong == E_NONE && error_o == E_NONE;
     cfg_unit_o <= judged[127:120];
     cfg_addr_o <= judged[87:64];

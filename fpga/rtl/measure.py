@@ -25,10 +25,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-KEPT = ("adder_gated", "adder_two", "axi_read", "axi_write", "cast_shift", "cast_small",
-        "compress", "conv_end", "conv_gather", "conv_lane", "conv_scatter", "dense_end",
-        "dense_first", "dense_output", "dense_second", "fifo", "loader", "pool", "pool_between",
-        "registers", "score_table", "softmax", "softmax_lane", "sparse_core", "window_input")
+KEPT = ("adder_choice", "adder_gated", "adder_two", "axi_read", "axi_write", "cast_shift",
+        "cast_small", "compress", "conv_end", "conv_gather", "conv_lane", "conv_scatter",
+        "dense_end", "dense_first", "dense_output", "dense_second", "fifo", "loader", "pool",
+        "pool_between", "registers", "score_table", "softmax", "softmax_lane", "sparse_core",
+        "window_input")
 PACKED = ("multiply_add",)
 LUT_SITES = {  # LUTs that a memory or shift register takes
     "RAM32X1S": 1, "RAM32X1D": 2, "RAM64X1S": 1, "RAM64X1D": 2, "RAM128X1S": 2, "RAM128X1D": 4,

@@ -25,7 +25,10 @@ static const struct size {
     const char *name;
     uint32_t bytes, messages;
 } reads[] = {{"512 KB", 512000, 1200}, {"16 KB", 16384, 40000}, {"1 KB", 1024, 500000}},
-  sends[] = {{"16 KB", 16384, 5000}, {"1 KB", 1024, 60000}, {"256 B", 256, 200000}};
+  sends[] = {{"512 KB", 512000, 300},
+             {"16 KB", 16384, 5000},
+             {"1 KB", 1024, 60000},
+             {"256 B", 256, 200000}};
 static const struct rate {
     const char *name;
     uint32_t bytes, messages, rate;

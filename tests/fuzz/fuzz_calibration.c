@@ -73,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         check(geometry_list_masked(&g, masked, list) == 8 * (size_t)g.masked.wires);
     }
     geometry_fini(&g);
+    check(made_h5_all_closed());
     free(file);
     return 0;
 }

@@ -15,12 +15,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-enum { TICKS = 12, WIRES = 8 };
+enum { TICKS = 12, WIRES = 8, ROWS = 2 };
 enum kind { KIND_WIRES, KIND_IMAGES, KIND_PIXELS, KIND_COUNT };
 
 static void check(bool good)
@@ -34,13 +33,37 @@ static void check(bool good)
 static void put_column(struct stream *s, hid_t g, const char *name, hsize_t rows, hsize_t width,
                        int64_t low, int64_t high, bool real)
 {
-    made_h5_array(s, g, name, &(struct made_array){2, {rows, width}, low, high, low == high, real});
+    made_h5_array(s, g, name,
+                  &(struct made_array){
+                      .rank = 2, .dims = {rows, width}, .low = low, .high = high, .real = real});
 }
 
-/* Rows a plane's wires, or pixels, in order. */
-static void put_counted(struct stream *s, hid_t g, const char *name, hsize_t rows)
+/* Run 1, subrun 1, event 0, 1, ...; each event has ROWS rows. */
+static int64_t event_identity(size_t i)
 {
-    made_h5_array(s, g, name, &(struct made_array){2, {rows, 1}, 0, 0, true, false});
+    return i % 3 == 2 ? (int64_t)(i / 3) : 1;
+}
+
+static int64_t row_identity(size_t i)
+{
+    return i % 3 == 2 ? (int64_t)(i / 3 / ROWS) : 1;
+}
+
+static int64_t event_and_rows(size_t i)
+{
+    return i % 2 == 1 ? ROWS : (int64_t)(i / 2);
+}
+
+static int64_t row_of_event(size_t i)
+{
+    return (int64_t)(i % ROWS);
+}
+
+static void put_made(struct stream *s, hid_t g, const char *name, hsize_t rows, hsize_t width,
+                     int64_t (*value)(size_t i))
+{
+    made_h5_array(s, g, name,
+                  &(struct made_array){.rank = 2, .dims = {rows, width}, .value = value});
 }
 
 static void put_events(struct stream *s, hid_t file, hsize_t events)
@@ -48,23 +71,21 @@ static void put_events(struct stream *s, hid_t file, hsize_t events)
     hid_t g = made_h5_group(s, file, "event_table");
     if (g < 0)
         return;
-    made_h5_array(s, g, "event_id", &(struct made_array){2, {events, 3}, 1, 0, true, false});
+    put_made(s, g, "event_id", events, 3, event_identity);
     put_column(s, g, "event_time_ns", events, 1, 5, 500, false);
     put_column(s, g, "nu_energy", events, 1, 0, 9, true);
     put_column(s, g, "nu_vtx_wire_pos", events, 3, -9, 900, false);
     (void)H5Gclose(g);
 }
 
-/* event_id of one event's rows, and how many they are. */
+/* Either of them, or both. */
 static void put_index(struct stream *s, hid_t g, hsize_t rows)
 {
-    hsize_t dims[2] = {1, 2};
-    uint64_t what = stream_take(s, 1);
-    if ((what & 1) == 0)
-        made_h5_array(s, g, "event_id.seq_cnt",
-                      &(struct made_array){2, {dims[0], 2}, 0, (int64_t)rows, true, false});
-    if ((what & 2) == 0)
-        put_column(s, g, "event_id", rows, 3, 0, 2, false);
+    uint64_t without = stream_take(s, 1) % 3;
+    if (without != 1)
+        put_made(s, g, "event_id.seq_cnt", rows / ROWS, 2, event_and_rows);
+    if (without != 2)
+        put_made(s, g, "event_id", rows, 3, row_identity);
 }
 
 static void put_wires(struct stream *s, hid_t file, hsize_t rows)
@@ -73,7 +94,10 @@ static void put_wires(struct stream *s, hid_t file, hsize_t rows)
     if (g < 0)
         return;
     bool real = (stream_take(s, 1) & 1) != 0;
-    put_column(s, g, "adc", rows, TICKS, -99, 99, real);
+    made_h5_array(
+        s, g, "adc",
+        &(struct made_array){
+            .rank = 2, .dims = {rows, TICKS}, .low = -99, .high = 99, .real = real, .bytes = 2});
     put_column(s, g, "local_plane", rows, 1, 0, 2, false);
     put_column(s, g, "local_wire", rows, 1, 0, WIRES, real);
     if ((stream_take(s, 1) & 1) != 0)
@@ -107,7 +131,7 @@ static void put_pixels(struct stream *s, hid_t file, hsize_t rows)
     if (g < 0)
         return;
     put_column(s, g, "local_plane", rows, 1, 0, 0, false);
-    put_counted(s, g, "row", rows);
+    put_made(s, g, "row", rows, 1, row_of_event);
     put_column(s, g, "col", rows, 1, 0, 3, false);
     put_column(s, g, "value", rows, 1, 0, 90, true);
     put_column(s, g, "neutrino", rows, 1, 0, 3, false);
@@ -118,15 +142,37 @@ static void put_pixels(struct stream *s, hid_t file, hsize_t rows)
 static void put_images(struct stream *s, hid_t file, hsize_t events)
 {
     bool real = (stream_take(s, 1) & 1) != 0;
-    made_h5_array(s, file, "images",
-                  &(struct made_array){4, {events, 3, 2, 2}, -9, 99, false, real});
-    put_column(s, file, "event_id", events, 3, 0, 9, false);
+    made_h5_array(
+        s, file, "images",
+        &(struct made_array){
+            .rank = 4, .dims = {events, 3, 2, 2}, .low = -9, .high = 99, .real = real, .bytes = 4});
+    put_made(s, file, "event_id", events, 3, event_identity);
     put_column(s, file, "event_time_ns", events, 1, 0, 99, false);
 }
 
 /* ---- reading ---- */
 
-static void read_wires(const char *path, struct failure *f)
+/* One file for all inputs of this process; in memory, where there is such a folder. */
+static char path[64];
+
+static void remove_file(void)
+{
+    (void)unlink(path);
+}
+
+static void write_file(const void *image, size_t bytes)
+{
+    if (path[0] == '\0') {
+        const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+        (void)snprintf(path, sizeof path, "%s/fuzz-recorded-XXXXXX", folder);
+        int fd = mkstemp(path);
+        check(fd >= 0 && close(fd) == 0 && atexit(remove_file) == 0);
+    }
+    FILE *to = fopen(path, "wbe");
+    check(to != NULL && fwrite(image, 1, bytes, to) == bytes && fclose(to) == 0);
+}
+
+static void read_wires(struct failure *f)
 {
     struct opensamples *o = opensamples_open(path, f);
     if (o == NULL)
@@ -153,7 +199,7 @@ static void read_wires(const char *path, struct failure *f)
     opensamples_close(&o);
 }
 
-static void read_images(const char *path, struct failure *f)
+static void read_images(struct failure *f)
 {
     struct images *m = images_open(path, "images", f);
     if (m == NULL)
@@ -169,7 +215,7 @@ static void read_images(const char *path, struct failure *f)
     images_close(&m);
 }
 
-static void read_pixels(const char *path, struct failure *f)
+static void read_pixels(struct failure *f)
 {
     struct pixels *p = pixels_open(path, f);
     if (p == NULL)
@@ -185,7 +231,7 @@ static void read_pixels(const char *path, struct failure *f)
     pixels_close(&p);
 }
 
-static void read_truth(const char *path, size_t events, struct failure *f)
+static void read_truth(size_t events, struct failure *f)
 {
     struct truth t;
     if (truth_open(&t, path, events, f)) {
@@ -196,20 +242,11 @@ static void read_truth(const char *path, size_t events, struct failure *f)
     truth_close(&t);
 }
 
-/* A file of its own name for each input: HDF5 knows an open one by its name. */
-static int file_of(const void *image, size_t bytes, char path[32])
-{
-    int fd = memfd_create("recorded", MFD_CLOEXEC);
-    check(fd >= 0 && write(fd, image, bytes) == (ssize_t)bytes);
-    (void)snprintf(path, 32, "/proc/self/fd/%d", fd);
-    return fd;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct stream s = {data, bytes};
     enum kind kind = (enum kind)(stream_take(&s, 1) % KIND_COUNT);
-    hsize_t events = 1 + stream_take(&s, 1) % 4, rows = 2 * events;
+    hsize_t events = 1 + stream_take(&s, 1) % 4, rows = ROWS * events;
     hid_t file = made_h5_open();
     if (made_h5_odd(&s))
         rows = stream_take(&s, 1) % 32;
@@ -223,19 +260,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         put_pixels(&s, file, rows);
     size_t file_bytes;
     void *image = made_h5_close(file, &file_bytes);
-    char path[32];
-    int fd = file_of(image, file_bytes, path);
+    write_file(image, file_bytes);
     struct failure f = {{0}};
     if (kind == KIND_WIRES)
-        read_wires(path, &f);
+        read_wires(&f);
     else if (kind == KIND_IMAGES)
-        read_images(path, &f);
+        read_images(&f);
     else
-        read_pixels(path, &f);
+        read_pixels(&f);
     check(f.text[0] == '\0' || strncmp(f.text, path, strlen(path)) == 0);
     if (kind != KIND_IMAGES)
-        read_truth(path, (size_t)events, &f);
-    (void)close(fd);
+        read_truth((size_t)events, &f);
+    check(made_h5_all_closed());
     free(image);
     return 0;
 }

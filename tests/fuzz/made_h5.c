@@ -52,6 +52,13 @@ void *made_h5_close(hid_t file, size_t *bytes)
     return image;
 }
 
+bool made_h5_all_closed(void)
+{
+    hsize_t spaces = 0;
+    (void)H5Inmembers(H5I_DATASPACE, &spaces);
+    return H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) == 0 && spaces == 0;
+}
+
 bool made_h5_odd(struct stream *s)
 {
     return stream_take(s, 1) >= PLAIN_BELOW;
@@ -90,7 +97,8 @@ hid_t made_h5_group(struct stream *s, hid_t parent, const char *name)
             return -1;
         default: { /* a data set where a group should be */
             struct stream none = {0};
-            made_h5_array(&none, parent, name, &(struct made_array){1, {3}, 0, 0, true, false});
+            made_h5_array(&none, parent, name,
+                          &(struct made_array){.rank = 1, .dims = {3}, .count = true});
             return -1;
         }
         }
@@ -233,8 +241,9 @@ static void fill(struct stream *s, const struct made_array *a, size_t n, int64_t
     uint64_t range = (uint64_t)a->high - (uint64_t)a->low + 1;
     for (size_t i = 0; i < n; i++) {
         uint64_t mixed = (i + 1) * (seed * 2 + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
-        whole[i] = a->count ? a->low + (int64_t)i
-                            : (int64_t)((uint64_t)a->low + (range > 0 ? mixed % range : mixed));
+        whole[i] = a->value != NULL ? a->value(i)
+                   : a->count       ? a->low + (int64_t)i
+                              : (int64_t)((uint64_t)a->low + (range > 0 ? mixed % range : mixed));
     }
     if (n > 0 && made_h5_odd(s)) {
         size_t at = (size_t)stream_take(s, 2) % n;
@@ -288,7 +297,10 @@ static struct made_array reshaped(struct stream *s, const struct made_array *a)
 
 void made_h5_array(struct stream *s, hid_t group, const char *name, const struct made_array *a)
 {
-    hid_t type = a->real ? H5T_NATIVE_FLOAT : H5T_NATIVE_INT64;
+    hid_t type = a->real         ? H5T_NATIVE_FLOAT
+                 : a->bytes == 2 ? H5T_NATIVE_INT16
+                 : a->bytes == 4 ? H5T_NATIVE_INT32
+                                 : H5T_NATIVE_INT64;
     if (!made_h5_odd(s)) {
         write_set(s, group, name, a, type);
         return;

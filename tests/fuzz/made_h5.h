@@ -19,6 +19,10 @@ hid_t made_h5_open(void);
 /* Closes it; its bytes, the caller's to free. */
 void *made_h5_close(hid_t file, size_t *bytes);
 
+/* Whether everything of HDF5's that was opened is closed: a reader that forgets it holds the
+ * file. */
+bool made_h5_all_closed(void);
+
 /* Whether to do something else here: about one byte in ten. */
 bool made_h5_odd(struct stream *s);
 
@@ -34,13 +38,17 @@ void made_h5_number(struct stream *s, hid_t object, const char *name, int64_t va
 void made_h5_real(struct stream *s, hid_t object, const char *name, double value);
 void made_h5_type(struct stream *s, hid_t object, const char *name, const char *type);
 
-/* A data set with dims[rank], at most 4; its elements are counting from `low` (a step of 0: all
- * `low`), or anything from low to high, or at some place something else. `real`: floats. */
+/* A data set with dims[rank], at most 4. Its elements are value(i) where there is one; else
+ * counted from `low` or, where it does not count, anything from low to high; and now and then
+ * something else at some place. In the file they are floats (`real`) or integers of 8, 4 or
+ * 2 bytes (0: 8). */
 struct made_array {
     int rank;
     hsize_t dims[4];
     int64_t low, high;
     bool count, real;
+    int bytes;
+    int64_t (*value)(size_t i);
 };
 void made_h5_array(struct stream *s, hid_t group, const char *name, const struct made_array *a);
 

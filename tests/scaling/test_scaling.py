@@ -62,8 +62,10 @@ def test_nothing_is_made_again_without_need():
 
 
 def test_an_eager_group_stands_still():
-    """It waits for the dead with empty hands; a cooperative one works on."""
-    lags = [play(replace(SMALL, kills=1), replace(study.QUICK, cooperative=c), DAEMON, 1).most_lag
+    """A successor comes before the dead one's session is over: an eager group waits for the dead
+    with empty hands, a cooperative one works on."""
+    plan = replace(SMALL, kills=1, replace_after_s=0.5)
+    lags = [play(plan, replace(study.QUICK, cooperative=c), DAEMON, 1).most_lag
             for c in (True, False)]
     assert lags[1] > 2 * lags[0]
 

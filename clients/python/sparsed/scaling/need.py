@@ -176,9 +176,9 @@ def number(value: float) -> str:
 
 
 def case_table(case: Case, f: Figures, site: Site) -> str:
-    lines = ["| | daemons' cores | machines | samples over the network, GB/s | to and from brokers, "
-             "or between tiers, GB/s | brokers' cores | brokers | their disks, GB/s | used up "
-             "first |",
+    lines = ["| | daemons' cores | machines | samples over the network, GB/s | to and from "
+             "brokers, or between tiers, GB/s | brokers' cores | brokers | their disks, GB/s | "
+             "used up first |",
              "|---|---|---|---|---|---|---|---|---|"]
     for need in ways(case, f, site):
         brokers = need.brokers(site)
@@ -199,8 +199,7 @@ def level_one_table(f: Figures, curve: list[dict]) -> str:
         for k in kernels(curve, form):
             units = k.units(COLLISIONS_S)
             met = "met" if k.latency_us() <= LATENCY_LIMIT_US else "too late"
-            lines.append(f"| kernel, N = {k.slots}, {k.at_once} slot{'s' * (k.at_once > 1)} a cycle, "
-                         f"{name} | {units} kernels | {k.latency_us():.2f} us | "
+            lines.append(f"| kernel, N = {k.slots}, {k.at_once} a cycle, {name} | {units} kernels | {k.latency_us():.2f} us | "
                          f"{units * k.lut / 1000:,.0f}k | {met} |")
     return "\n".join(lines)
 

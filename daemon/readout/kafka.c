@@ -311,9 +311,11 @@ void kafka_readout_destroy(struct kafka_readout **handle)
         if (k->queue != NULL)
             rd_kafka_queue_destroy(k->queue);
         /* librdkafka before 2.3 aborts when a cooperative consumer is destroyed that never was
-         * assigned anything (its issue 4312): that one is left to the process's end. */
+         * assigned anything (its issue 4312): that one is left to the process's end, silent. */
         if (k->was_assigned || rd_kafka_version() >= FIRST_SAFE_TO_DESTROY)
             rd_kafka_destroy(k->consumer);
+        else
+            rd_kafka_set_log_level(k->consumer, 0);
     }
     offsets_destroy(&k->offsets);
     free(k);

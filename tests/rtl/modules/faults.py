@@ -17,7 +17,7 @@ FAULTS = {  # name: (module, text, what stands there instead)
     "fixed_round": ("fixed_round", "up = half & (rest | negative);", "up = half & rest;"),
     "fixed_overflow": ("fixed_overflow", "if (saturates && sign && symmetric)", "if (1'b0)"),
     "cast_small": ("cast_small", "wire tie = round_i == 3'd3 &&", "wire tie = 1'b0 &&"),
-    "adder_four": ("adder_four", "assign high = x_i[2*W+:W];", "assign high = '0;"),
+    "adder_four": ("adder_four", ".b_i(x_i[3*W+:W])", ".b_i(W'(0))"),
     "conv_tap": ("conv_tap", "{4'b1010, th[2:0]}", "{4'b1000, th[2:0]}"),
     "conv_lane": ("conv_lane", "high[0] & ~tie", "high[0]"),
     "conv_end": ("conv_end", "(!nonzero2 || (type_i[11]", "((type_i[11]"),

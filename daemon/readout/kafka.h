@@ -2,7 +2,7 @@
  *
  *     Kafka message          ZeroMQ message
  *     key                    -                  the event, so that it meets in one partition
- *     header "fragment"      part 2             FragmentHeader
+ *     header "fragment"      part 2             FragmentHeader; "windows": WindowsHeader
  *     value                  part 3             the samples
  *
  * A message is borrowed from librdkafka until message_close; its receipt is done when its

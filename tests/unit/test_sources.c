@@ -127,6 +127,20 @@ static void what_has_no_header_is_in_row_zero(void **state)
     assert_int_equal(sources_note(sources, 0, 0, 0, 0), 1); /* id 0 is a source like others */
 }
 
+/* Windows of one sender go to many daemons: what one of them does not see is no loss. */
+static void a_shared_sender_has_no_gaps(void **state)
+{
+    (void)state;
+    for (uint64_t now = 5; now < 8; now++)
+        assert_int_equal(sources_note_shared(sources, 7, 100, now), 1);
+    assert_int_equal(counter_read(&monitor.source[1].received), 3);
+    assert_int_equal(counter_read(&monitor.source[1].received_bytes), 300);
+    assert_int_equal(counter_read(&monitor.source[1].last_seen_ns), 7);
+    check(&monitor.source[1], 0, 0, 0, 0, 0);
+    assert_int_equal(sources_note(sources, 7, 900, 1, 8), 1); /* the first number of a sequence */
+    check(&monitor.source[1], 0, 0, 0, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,7 +149,7 @@ int main(void)
         T(repeated_and_late_numbers_are_told_apart), T(a_restarted_source_is_not_a_gap),
         T(a_restart_whose_zero_was_lost_is_found),   T(the_largest_number_is_followed_by_zero),
         T(sources_do_not_disturb_each_other),        T(too_many_sources_share_the_last_row),
-        T(what_has_no_header_is_in_row_zero),
+        T(what_has_no_header_is_in_row_zero),        T(a_shared_sender_has_no_gaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

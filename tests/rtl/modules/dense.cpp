@@ -92,7 +92,8 @@ struct First {
         weight.resize(n * static_cast<size_t>(outputs));
         for (size_t i = 0; i < weight.size(); i++) {
             int d = drop[i % static_cast<size_t>(outputs)];
-            weight[i] = draw_signed(std::max(1, WEIGHT - (POINT - d))) << (acc_fraction - d);
+            weight[i] =
+                draw_signed(std::max(1, WEIGHT - (POINT - d))) * (INT64_C(1) << (acc_fraction - d));
         }
         dense.weight = weight.data();
         dense.bias = bias.data();

@@ -4,6 +4,7 @@
  * no object of HDF5 left behind. Memory left behind is AddressSanitizer's to find.
  *
  *     failing                       a part of the calls of each scenario
+ *     failing --points N            N of them, in each of both rounds (24)
  *     failing --all                 all of them
  *     failing --only NAME --call N [--after] [--log]    one again
  *
@@ -32,8 +33,8 @@ enum { PART = 24, SETTLE_MS = 5000 };
 static struct {
     bool all, one, after;
     const char *only;
-    uint64_t call;
-} asked;
+    uint64_t call, points;
+} asked = {.points = PART};
 
 static char directory[] = "/tmp/sparsed-failing-XXXXXX";
 static const char *scenario_name = "";
@@ -131,6 +132,8 @@ static bool run_once(const struct scenario *s, uint64_t n, bool after)
     bool good = s->run(&err);
     const char *failed = calls_disarm();
     judge(good, &err, failed);
+    if (n == UINT64_MAX) /* the first time: libraries make what stays */
+        return false;
     struct left now = look_until(&before);
     if (now.descriptors != before.descriptors || now.threads != before.threads ||
         now.objects != before.objects)
@@ -147,7 +150,7 @@ static bool run_once(const struct scenario *s, uint64_t n, bool after)
 static uint64_t count_calls(const struct scenario *s)
 {
     uint64_t least = 0, step = 4096;
-    (void)run_once(s, UINT64_MAX, false); /* the first time libraries make what stays */
+    (void)run_once(s, UINT64_MAX, false);
     for (; step > 0; step /= 2)
         while (run_once(s, least + step, false))
             least += step;
@@ -163,7 +166,7 @@ static void run_all(const struct scenario *s)
         return;
     }
     uint64_t calls = count_calls(s), points = 0;
-    uint64_t step = asked.all ? 1 : calls / PART + 1;
+    uint64_t step = asked.all ? 1 : calls / asked.points + 1;
     for (int after = 0; after < 2; after++)
         for (uint64_t n = 1 + (uint64_t)after * (step / 2); n <= calls; n += step, points++)
             (void)run_once(s, n, after == 1);
@@ -195,6 +198,8 @@ static bool take_arguments(int argc, char **argv)
             calls_show_log = true;
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             asked.only = argv[++i];
+        else if (strcmp(argv[i], "--points") == 0 && i + 1 < argc)
+            asked.points = strtoull(argv[++i], NULL, 10) + 1;
         else if (strcmp(argv[i], "--call") == 0 && i + 1 < argc)
             asked.one = (asked.call = strtoull(argv[++i], NULL, 10)) > 0;
         else
@@ -223,7 +228,8 @@ int main(int argc, char **argv)
     uint32_t n = 0;
     if (!take_arguments(argc, argv)) {
         (void)fprintf(stderr,
-                      "usage: failing [--all] [--only NAME [--call N [--after]]] [--log]\n");
+                      "usage: failing [--all | --points N] [--only NAME [--call N [--after]]] "
+                      "[--log]\n");
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);

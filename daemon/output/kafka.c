@@ -15,6 +15,7 @@ struct kafka_decisions {
     const struct kafka_output_settings *settings;
     struct monitor *monitor;
     uint32_t records; /* sent and not acknowledged, besides decisions */
+    bool ends;
     rd_kafka_t *producer;
     rd_kafka_queue_t *queue;
 };
@@ -31,8 +32,8 @@ static bool never(rd_kafka_resp_err_t why)
 static void fail_record(struct kafka_decisions *k, rd_kafka_resp_err_t why)
 {
     counter_add(&k->monitor->kafka.missed_records, 1);
-    if (why == RD_KAFKA_RESP_ERR__PURGE_QUEUE || why == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        return; /* the end; that no broker answers has been said */
+    if (k->ends)
+        return; /* the last line is the ledger */
     log_limited(LOG_LEVEL_ERROR, "kafka: %s: a run's record was not delivered: %s",
                 k->settings->topic, rd_kafka_err2str(why));
 }
@@ -159,6 +160,7 @@ void kafka_decisions_destroy(struct kafka_decisions **handle, uint64_t limit_ns)
     struct kafka_decisions *k = *handle;
     if (k == NULL)
         return;
+    k->ends = true;
     if (rd_kafka_flush(k->producer, (int)(limit_ns / NS_PER_MS)) != RD_KAFKA_RESP_ERR_NO_ERROR)
         kafka_decisions_give_up(k);
     rd_kafka_queue_destroy(k->queue);

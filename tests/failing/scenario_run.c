@@ -230,10 +230,43 @@ static bool reload(struct error *err)
     return change(&command, err);
 }
 
+/* What is wrong is refused, whatever else fails, and the run goes on. */
+static bool refuse(struct error *err)
+{
+    static const struct run_command wrong[] = {
+        {.step = RUN_STEP_MODEL},
+        {.step = RUN_STEP_MODEL, .file = "x.h5", .name = "nobody"},
+        {.step = RUN_STEP_MODEL, .file = "/nowhere.h5", .name = "first"},
+        {.step = RUN_STEP_SHADOW, .file = "x.h5", .share = 2},
+        {.step = RUN_STEP_SHADOW, .file = "x.h5", .share = 1, .name = "nobody"},
+        {.step = RUN_STEP_PRESCALE, .name = "r"},
+        {.step = RUN_STEP_PRESCALE, .name = "nobody", .prescale = 2},
+        {.step = RUN_STEP_RELOAD, .file = "/nowhere.toml"},
+    };
+    struct bench b = {0};
+    calls_pause(true);
+    if (!open_bench(&b, err) || !step(&b, RUN_STEP_CONFIGURE, err) ||
+        !step(&b, RUN_STEP_START, err))
+        scenario_wrong("the test's own configuration: %s", err->text);
+    calls_pause(false);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct error why = {0};
+        if (ask(&b, &wrong[i], &why))
+            scenario_wrong("command %zu was taken", i);
+        if (strlen(why.text) < 8)
+            scenario_wrong("command %zu was refused without a word", i);
+    }
+    if (b.control.state != RUN_RUNNING)
+        scenario_wrong("the run is over");
+    close_bench(&b);
+    return true;
+}
+
 const struct scenario run_scenarios[] = {{"configure", configure},
                                          {"start", start},
                                          {"change-model", change_model},
                                          {"change-shadow", change_shadow},
                                          {"change-prescale", change_prescale},
                                          {"reload", reload},
+                                         {"refuse", refuse},
                                          {0}};

@@ -78,6 +78,24 @@ static const struct {
      "items"},
 };
 
+/* What a tier has no stage for must not be asked of it, and what another asks for must be there. */
+static const struct {
+    const char *text, *says;
+} tiers[] = {
+    {"service.stages = 'imaging'\noutput.record.directory = '/tmp'\n",
+     "output.record.directory with service.stages = \"imaging\""},
+    {"service.stages = 'imaging'\nengine.kind = 'fpga'\n", "engine.kind with"},
+    {"service.stages = 'imaging'\nengine.shadow.file = 'x.h5'\n", "engine.shadow.file with"},
+    {"service.stages = 'decision'\noutput.record.directory = '/tmp'\n"
+     "output.record.contents = ['samples']\n",
+     "output.record.contents with service.stages = \"decision\""},
+    {"service.stages = 'decision'\nimaging.hot.events = 5\n", "imaging.hot.events with"},
+    {"service.stages = 'decision'\noutput.record.directory = '/tmp'\n", NULL},
+    {"readout.kind = 'kafka'\n", "readout.kafka.brokers must be given"},
+    {"output.kafka.metrics_topic = 'm'\n", "output.kafka.brokers must be given"},
+    {"imaging.hot.release = 50\n", "imaging.hot.release = 50 is above imaging.hot.hits = 30"},
+};
+
 static bool load(const char *text, struct error *err)
 {
     static struct settings loaded;
@@ -104,6 +122,19 @@ static void values_at_the_edges(void **state)
                                      strncmp(err.text, "t.toml:1: ", 10) != 0))
             fail_msg("%s should have been refused with \"%s\": %s", line, rows[i].says,
                      taken ? "taken" : err.text);
+    }
+}
+
+static void tiers_are_asked_for_what_they_do(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
+        char text[1024];
+        struct error err;
+        (void)snprintf(text, sizeof text, "%s" LEAST, tiers[i].text);
+        bool taken = load(text, &err);
+        if (taken != (tiers[i].says == NULL) || (!taken && !strstr(err.text, tiers[i].says)))
+            fail_msg("%s: %s", tiers[i].text, taken ? "taken" : err.text);
     }
 }
 
@@ -139,6 +170,7 @@ static void values_of_the_command_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(values_at_the_edges),
+                                       cmocka_unit_test(tiers_are_asked_for_what_they_do),
                                        cmocka_unit_test(values_of_the_command_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,8 +23,8 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="tests/bench/scaling.py build/release --rdkafka-performance FILE\n"
                "PYTHONPATH=build/release/python python3 -m sparsed.scaling need\n\n"
-               "Figures are minima of --rounds rounds; processor time where nothing else is said. "
-               "What docs/benchmarks.md\nsays of rdkafka_performance goes here too. On a machine "
+               "Of imaging, engine and tiers minima of --rounds rounds, of Kafka means, of the "
+               "daemon one run: processor\ntimes. What docs/benchmarks.md\nsays of rdkafka_performance goes here too. On a machine "
                "that does nothing else: about five minutes.")
     parser.add_argument("build", type=Path, help="a Release build, with bin/sparse-bench")
     parser.add_argument("--rdkafka-performance", required=True, type=Path, metavar="FILE")

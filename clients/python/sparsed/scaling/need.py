@@ -175,6 +175,11 @@ def number(value: float) -> str:
     return f"{value:.2g}" if value >= 0.01 else f"{value:.1e}"
 
 
+def exact(value: float) -> str:
+    """As measured: four digits, or all of them before the point."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def case_table(case: Case, f: Figures, site: Site) -> str:
     lines = ["| | daemons' cores | machines | samples over the network, GB/s | to and from "
              "brokers, or between tiers, GB/s | brokers' cores | brokers | their disks, GB/s | "
@@ -209,5 +214,5 @@ def figure_table(f: Figures) -> str:
     lines = ["| | | measured by |", "|---|---|---|"]
     for name, (unit, what) in NAMES.items():
         if name in f:
-            lines.append(f"| {what} | {f[name].value:,.4g} {unit} | `{f[name].command}` |")
+            lines.append(f"| {what} | {exact(f[name].value)} {unit} | `{f[name].command}` |")
     return "\n".join(lines)

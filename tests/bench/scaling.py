@@ -24,8 +24,9 @@ def arguments() -> argparse.Namespace:
         epilog="tests/bench/scaling.py build/release --rdkafka-performance FILE\n"
                "PYTHONPATH=build/release/python python3 -m sparsed.scaling need\n\n"
                "Of imaging, engine and tiers minima of --rounds rounds, of Kafka means, of the "
-               "daemon one run: processor\ntimes. What docs/benchmarks.md\nsays of rdkafka_performance goes here too. On a machine "
-               "that does nothing else: about five minutes.")
+               "daemon one run;\nprocessor time where nothing else is said. docs/benchmarks.md "
+               "says where rdkafka_performance comes\nfrom. On a machine that does nothing else: "
+               "about five minutes.")
     parser.add_argument("build", type=Path, help="a Release build, with bin/sparse-bench")
     parser.add_argument("--rdkafka-performance", required=True, type=Path, metavar="FILE")
     parser.add_argument("--rounds", type=int, default=9)

@@ -412,7 +412,7 @@ static void compute(const struct model *m, uint64_t seed)
 }
 
 /* For a kernel that loads its network: what fits it has sizes of its own. */
-static void compile(const struct model *m, uint64_t seed)
+static void compile(const struct model *m, uint32_t seed)
 {
     struct error err = {.code = ERROR_NONE};
     struct network n;
@@ -445,7 +445,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         check(err.code != ERROR_NONE && strncmp(err.text, "made.model.h5: ", 15) == 0);
     } else if (is_small(m)) {
         compute(m, seed);
-        compile(m, seed);
+        compile(m, (uint32_t)seed);
     }
     model_destroy(&m);
     check(made_h5_all_closed());

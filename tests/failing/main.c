@@ -222,9 +222,13 @@ static void remove_directory(void)
 
 int main(int argc, char **argv)
 {
-    static const struct scenario *const lists[] = {config_scenarios, model_scenarios,
-                                                   output_scenarios, service_scenarios,
-                                                   run_scenarios,    card_scenarios};
+    static const struct scenario *const lists[] = {config_scenarios,
+                                                   model_scenarios,
+                                                   output_scenarios,
+                                                   service_scenarios,
+                                                   run_scenarios,
+                                                   card_scenarios,
+                                                   NULL};
     uint32_t n = 0;
     if (!take_arguments(argc, argv)) {
         (void)fprintf(stderr,
@@ -238,7 +242,7 @@ int main(int argc, char **argv)
     if (mkdtemp(directory) == NULL)
         return 1;
     (void)atexit(remove_directory);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    for (size_t i = 0; lists[i] != NULL; i++)
         n += run_list(lists[i]);
     return n > 0 ? 0 : 2;
 }

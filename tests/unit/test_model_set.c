@@ -315,13 +315,21 @@ static void each_key_of_a_successor_is_compared(void **state)
     assert_true(first != NULL && other != NULL);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         struct preprocessing good = other->pre;
-#define X(field) other->pre.field += strcmp(keys[i], #field) == 0 ? 1 : 0;
-        X(time_rebin)
-        X(bin_floor) X(bin_clip) X(pool_time) X(pool_wires) X(pixel_threshold) X(pixel_scale)
-            X(window_time_bins) X(window_wires) X(image_height) X(image_width)
+#define X(field) other->pre.field += strcmp(keys[i], #field) == 0 ? 1 : 0
+        X(time_rebin);
+        X(bin_floor);
+        X(bin_clip);
+        X(pool_time);
+        X(pool_wires);
+        X(pixel_threshold);
+        X(pixel_scale);
+        X(window_time_bins);
+        X(window_wires);
+        X(image_height);
+        X(image_width);
 #undef X
-                if (model_set_interchangeable(first, other, &err) ||
-                    strstr(err.text, keys[i]) == NULL) fail_msg("%s: \"%s\"", keys[i], err.text);
+        if (model_set_interchangeable(first, other, &err) || strstr(err.text, keys[i]) == NULL)
+            fail_msg("%s: \"%s\"", keys[i], err.text);
         other->pre = good;
     }
     uint32_t *const sides[] = {&other->height, &other->width, &other->channels};

@@ -149,6 +149,13 @@ static bool let_guard_watch(struct door_watches *w, void *socket, enum door door
     return good;
 }
 
+static bool lock(void *socket, const struct doors *doors, enum door door)
+{
+    return door == DOOR_readout && doors->first_tier[0] != '\0'
+               ? curve_join(socket, doors->secret, doors->first_tier)
+               : curve_serve(socket, doors->secret);
+}
+
 bool door_fit(void *socket, const struct doors *doors, enum door door, uint64_t largest_bytes,
               struct error *err)
 {
@@ -156,8 +163,7 @@ bool door_fit(void *socket, const struct doors *doors, enum door door, uint64_t 
     assert(!locked || doors->watches != NULL); /* without a guard libzmq lets every key in */
     bool good =
         limit_messages(socket, locked, largest_bytes) &&
-        set_int(socket, ZMQ_HANDSHAKE_IVL, GREETING_MS) &&
-        (!locked || curve_serve(socket, doors->secret)) &&
+        set_int(socket, ZMQ_HANDSHAKE_IVL, GREETING_MS) && (!locked || lock(socket, doors, door)) &&
         (doors == NULL || !doors->apart || keep_apart(socket, door)) &&
         (doors == NULL || doors->watches == NULL || let_guard_watch(doors->watches, socket, door));
     return good || error_set(err, ERROR_NETWORK, "%s: cannot set the socket up: %s",

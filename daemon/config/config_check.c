@@ -163,6 +163,11 @@ static void check_security(const struct settings *s, const struct config_places 
     if ((s->security.secret_key[0] == '\0') != (s->security.clients[0] == '\0'))
         config_report_add(report, place_of(places, "security.secret_key", 0),
                           "security.secret_key and security.clients: give both or none");
+    if (s->security.first_tier[0] != '\0' &&
+        (s->security.secret_key[0] == '\0' || s->service.stages != STAGES_DECISION))
+        config_report_add(report, place_of(places, "security.first_tier", 0),
+                          "security.first_tier: needs security.secret_key and service.stages = "
+                          "\"decision\"");
 }
 
 void config_check_sense(const struct settings *s, const struct config_places *places,

@@ -161,6 +161,7 @@ S("service.log_level",        service.log_level,           CHOICE, LIVE, "info",
 \
 S("security.secret_key",      security.secret_key,         TEXT, START, "", "0", "", "", "the daemon's .key_secret file, made by sparse-keys: sockets then ask for keys; '': all are plain") \
 S("security.clients",         security.clients,            TEXT, START, "", "0", "", "", "file of who may come in, a line a key: role, public key, name; read again when it changes") \
+S("security.first_tier",      security.first_tier,         TEXT, START, "", "0", "", "", "with service.stages = \"decision\": public .key file of the daemon that sends the windows; readout is its client then, and not a server") \
 S("security.plain",           security.plain,              FLAGS, START, "[]", "0", "", "readout | decisions | push | metrics | control", "sockets without keys all the same; without a secret_key those that the network can reach must be named here")
 
 /* Lists of tables: A(key, first element, how many, least, most, help). Their

@@ -209,6 +209,7 @@ struct service_settings {
 struct security_settings {
     char secret_key[SETTINGS_PATH_BYTES]; /* empty: all doors are plain */
     char clients[SETTINGS_PATH_BYTES];    /* role and public key of each */
+    char first_tier[SETTINGS_PATH_BYTES]; /* public key file of the daemon that sends windows */
     uint32_t plain;                       /* a bit a door: plain, and open to the network */
 };
 

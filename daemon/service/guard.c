@@ -234,7 +234,9 @@ static bool read_keys(struct guard *g, const struct security_settings *s, struct
         return true;
     if (!zmq_has("curve"))
         return error_set(err, ERROR_CONFIG, "security.secret_key: this libzmq has no CURVE");
-    if (!curve_read_secret(s->secret_key, "security.secret_key", g->doors.secret, err))
+    if (!curve_read_secret(s->secret_key, "security.secret_key", g->doors.secret, err) ||
+        (s->first_tier[0] != '\0' &&
+         !curve_read_public(s->first_tier, "security.first_tier", g->doors.first_tier, err)))
         return false;
     g->clients = clients_create(s->clients, "security.clients", err);
     return g->clients != NULL;

@@ -392,6 +392,7 @@ def test_another_recipe_is_refused(run, tmp_path, tiers):
     ("imaging", "engine.kind=fpga", "engine.kind with"),
     ("decision", "imaging.hot.events=5", "imaging.hot.events with service.stages = \"decision\""),
     ("neither", "readout.event_slots=4", "service.stages"),
+    ("all", "security.first_tier=x.key", "security.first_tier: needs security.secret_key"),
 ])
 def test_what_a_tier_cannot_do_is_refused(run, tmp_path, model, stages, override, sentence):
     path = tmp_path / "c.toml"
@@ -417,3 +418,31 @@ def test_a_killed_second_tier_is_no_end(run, tmp_path, tiers):
     third.wait(lambda: third.metric("sparsed_events_in_total") > 0)
     third.stop()
     assert "lost 0" in first.stop()
+
+
+def test_a_second_tier_has_a_key(run, tmp_path, tiers, reader):
+    """Two daemons with keys: both were servers, who never talk. The second one is the first
+    one's client; one whose key is not in the first one's list gets nothing."""
+    for name in ("imaging", "decision", "stranger"):
+        assert run("sparse-keys", tmp_path / name).returncode == 0
+    line = run("sparse-keys", "--public", "--role", "subscriber", tmp_path / "decision.key").stdout
+    (tmp_path / "clients").write_text(line)
+
+    def keys(name, *more):
+        return (f"security.secret_key={tmp_path}/{name}.key_secret",
+                f"security.clients={tmp_path}/clients", *more)
+    first_tier = f"security.first_tier={tmp_path}/imaging.key"
+    pair = tiers()
+    first = pair.imaging(*keys("imaging", "security.plain=['readout']"))
+    stranger = pair.decision(*keys("stranger", first_tier))
+    first.wait(lambda: first.metric(
+        'sparsed_door_refused_total{door="push",cause="key"}') > 0)
+    path = make_file(tmp_path / "e.h5", samples(3, 12), ticks=TICKS)
+    decisions = reader()
+    second = pair.decision(*keys("decision", first_tier, "security.plain=['push']"),
+                           decisions.override)
+    replays(run, path, *PLANES, "--event-time", "now")(first)
+    assert len(decisions.take(12)) == 12
+    assert stranger.metric("sparsed_events_in_total") == 0
+    for daemon in (second, stranger, first):
+        daemon.stop()

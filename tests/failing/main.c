@@ -59,7 +59,7 @@ _Noreturn void scenario_wrong(const char *format, ...)
 
 const char *scenario_path(const char *name)
 {
-    static char paths[8][256];
+    static char paths[8][sizeof directory + 256];
     static unsigned next;
     char *path = paths[next++ % 8];
     (void)snprintf(path, sizeof paths[0], "%s/%s", directory, name);

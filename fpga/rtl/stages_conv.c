@@ -112,6 +112,21 @@ static void sum_range(const struct stages *s, int stage, uint32_t f, int64_t *lo
     *high = largest(above, taps, l->in.slots);
 }
 
+/* Whether exact sums fit the kernel's accumulator, with room for the rounding. */
+static bool fits_sum(const struct stages *s, const struct layer *l, uint32_t f,
+                     const struct cast_chain *exact, int up, struct error *err)
+{
+    double most = (double)greater(-exact->low, exact->high);
+    if (__builtin_ldexp(most, up) <
+        __builtin_ldexp(1, RTL_ACC_BITS - 1) - __builtin_ldexp(1, RTL_SHIFT))
+        return true;
+    return stages_refuse(s, l, err,
+                         "filter %u: sums of %lld to %lld steps of 2^%d, moved up by %d bits, need "
+                         "more than %d bits",
+                         f, (long long)exact->low, (long long)exact->high, -exact->fraction, up,
+                         RTL_ACC_BITS);
+}
+
 /* The cast behind a filter, and what its sums may be. */
 static bool cast_of(const struct stages *s, int stage, uint32_t f, const struct layer *until,
                     struct cast_chain *out, struct error *err)
@@ -146,7 +161,9 @@ static bool cast_of(const struct stages *s, int stage, uint32_t f, const struct 
             "kernel takes sums that are exact, or unsigned ones of AP_RND_CONV and "
             "AP_SAT in out_t",
             f, (long long)low, (long long)high, -product);
-    return stages_casts(s, out, l, until, 0, f, err);
+    struct cast_chain exact = *out;
+    return stages_casts(s, out, l, until, 0, f, err) &&
+           fits_sum(s, l, f, &exact, RTL_SHIFT + out->fraction - product, err);
 }
 
 static bool put_weights(const struct stages *s, int stage, uint32_t f, uint32_t c, uint32_t lane,

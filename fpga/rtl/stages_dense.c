@@ -131,6 +131,7 @@ static bool put_first(struct stages *s, struct image *im, struct error *err)
         struct cast_chain out;
         uint64_t word;
         bool wraps = !never_wraps(s, j, &out);
+        double most = (double)greater(-out.low, out.high) + 1.0;
         if (!stages_casts(s, &out, l, s->dense[1], 0, j, err))
             return false;
         int drop = t->fraction - out.fraction;
@@ -141,16 +142,20 @@ static bool put_first(struct stages *s, struct image *im, struct error *err)
                                  "than %d",
                                  j, drop, RTL_SHIFT, RTL_X_BITS);
         uint64_t bits = t->width + up >= RTL_D1_BITS ? all : (UINT64_C(1) << (t->width + up)) - 1;
-        if (wraps && (t->overflow != FIXED_WRAP || t->width + up > RTL_D1_BITS || !t->is_signed ||
+        if (wraps && (t->overflow != FIXED_WRAP || t->width + up >= RTL_D1_BITS || !t->is_signed ||
                       (mask != all && mask != bits) || (j > 0 && mask == all)))
             return stages_refuse(s, l, err,
                                  "output %u may overflow accum_t; the kernel wraps all outputs at "
                                  "one bit, at most %d",
-                                 j, RTL_D1_BITS);
+                                 j, RTL_D1_BITS - 1);
+        if (__builtin_ldexp(most, up) >
+            __builtin_ldexp(1, RTL_D1_BITS - 1) - __builtin_ldexp(1, RTL_SHIFT))
+            return stages_refuse(s, l, err, "output %u: its sums need more than %d bits", j,
+                                 RTL_D1_BITS);
         mask = wraps ? bits : mask;
-        int64_t bias = fixed_cast(l->bias[j], l->bias_t.fraction, t) * (INT64_C(1) << up);
+        uint64_t bias = (uint64_t)fixed_cast(l->bias[j], l->bias_t.fraction, t) << up;
         uint32_t at = j % RTL_LANE_OUTPUTS << 3 | j / RTL_LANE_OUTPUTS << 1;
-        image_put(im, UNIT_DENSE1_OUT, at, low_bits(bias, RTL_D1_BITS));
+        image_put(im, UNIT_DENSE1_OUT, at, bias & all);
         image_put(im, UNIT_DENSE1_OUT, at | 1, word);
         if (!put_first_weights(s, j, out.fraction, im, err))
             return false;
@@ -255,7 +260,7 @@ static bool not_above(uint32_t i)
     return i == 0 || i >= MODEL_TABLE_ENTRIES / 2;
 }
 
-/* A sum of exponentials is not negative. */
+/* A sum of exponentials is not negative: where its type is signed, half of the entries rest. */
 static bool not_negative(uint32_t i)
 {
     return i < MODEL_TABLE_ENTRIES / 2;
@@ -276,7 +281,8 @@ static bool put_softmax(const struct stages *s, const struct fixed_type *in, str
     image_put(im, UNIT_TABLE_SETUP, 2, low_bits(fixed_min(in), RTL_D2_BITS));
     image_put(im, UNIT_TABLE_SETUP, 3, cast_chain_type_word(&l->out_t, drop, false));
     return put_table(s, l->table, 0, e, NULL, not_above, 0, im, err) &&
-           put_table(s, l->inv_table, MODEL_TABLE_ENTRIES, e, NULL, not_negative, 0, im, err);
+           put_table(s, l->inv_table, MODEL_TABLE_ENTRIES, e, NULL,
+                     e->is_signed ? not_negative : always, 0, im, err);
 }
 
 bool stages_output(struct stages *s, struct image *im, struct error *err)

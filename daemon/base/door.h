@@ -75,9 +75,9 @@ struct doors {
     char secret[CURVE_TEXT_BYTES]; /* the server's key; empty: all doors are plain */
     /* The public key of the daemon whose client the readout is; empty: it is a server. */
     char first_tier[CURVE_TEXT_BYTES];
-    uint32_t plain;                /* a bit a door: plain all the same */
-    struct door_watches *watches;  /* a guard reads there and counts; NULL: nobody */
-    bool apart;                    /* two I/O threads: the readout's is its own */
+    uint32_t plain;               /* a bit a door: plain all the same */
+    struct door_watches *watches; /* a guard reads there and counts; NULL: nobody */
+    bool apart;                   /* two I/O threads: the readout's is its own */
 };
 
 const char *door_name(enum door door);

@@ -311,6 +311,7 @@ def test_a_killed_process_loses_nothing(flow, small, expected):
     trial = flow(small.settings(**PATIENT, restart="10 ms"))
     pid = trial.daemon.process.pid
     descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    killed = []
     for kill in range(KILLS):
         trial.daemon.wait(lambda: children(pid))
         if kill % 2 == 0:  # with batches out; the others while it starts or is tested
@@ -319,14 +320,14 @@ def test_a_killed_process_loses_nothing(flow, small, expected):
             trial.daemon.wait(lambda: trial.metric("sparsed_fpga_launches_total") > launches + 5)
         for process in children(pid):
             os.kill(process, signal.SIGKILL)
+            killed.append(process)
         falls = kill + 1
         trial.daemon.wait(lambda: trial.metric("sparsed_fpga_down_total") >= falls, seconds=90)
     trial.daemon.wait(lambda: trial.up() == 1, seconds=90)
     assert trial.metric("sparsed_fpga_down_total") == KILLS
     assert len(os.listdir(f"/proc/{pid}/fd")) <= descriptors
     alive = {p for c in children(pid) for p in (c, *children(c))}
-    left = [p for p in pathlib.Path("/tmp").glob("sparsed-xrt-*")
-            if not pathlib.Path(f"/proc/{p.name.rsplit('-')[-1]}").exists()]
+    left = [p for p in killed if pathlib.Path(f"/tmp/sparsed-xrt-{p}").exists()]
     assert not left and len(alive) == 2  # sparsed-xrt and its device
     fallback = trial.metric("sparsed_fpga_fallback_total")
     sent = trial.finish(expected)

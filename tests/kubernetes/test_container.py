@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -75,7 +76,17 @@ def as_in_a_pod(pod) -> list[str]:
             "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
 
 
-def test_probes_before_there_is_a_broker(bin_dir, free_port, tmp_path, pod):
+@pytest.fixture
+def open_path():
+    """A folder that another user may enter. pytest closes its own to others, whenever another
+    pytest begins."""
+    with tempfile.TemporaryDirectory(prefix="sparsed-pod-") as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+
+
+def test_probes_before_there_is_a_broker(bin_dir, free_port, open_path, pod):
     """As a pod sees it on a day when the broker is away: alive, so that it is not started again and
     again; not ready, with the reason; the Secret read; and gone within its time when told to."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
@@ -84,21 +95,19 @@ def test_probes_before_there_is_a_broker(bin_dir, free_port, tmp_path, pod):
     if subprocess.run([*prefix, "true"], capture_output=True).returncode != 0:
         pytest.skip("no mount namespace here")
     context = pod["securityContext"]
-    programs = shutil.copytree(bin_dir, tmp_path / "bin",
+    programs = shutil.copytree(bin_dir, open_path / "bin",
                                ignore=lambda folder, names: set(names) - {"sparsed"})
-    shutil.copy(MODEL, tmp_path / "model.h5")
-    secret = tmp_path / "kafka.properties"
+    shutil.copy(MODEL, open_path / "model.h5")
+    secret = open_path / "kafka.properties"
     secret.write_text("security.protocol=sasl_plaintext\nsasl.mechanism=SCRAM-SHA-512\n"
                       "sasl.username=trigger\nsasl.password=once upon a time\n")
     os.chown(secret, 0, context["fsGroup"])
     secret.chmod(0o440)
-    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
-        folder.chmod(folder.stat().st_mode | 0o011)
     port, nobody = free_port(), free_port()
-    sets = [f"engine.model[0].file={tmp_path}/model.h5", f"service.http=127.0.0.1:{port}",
+    sets = [f"engine.model[0].file={open_path}/model.h5", f"service.http=127.0.0.1:{port}",
             *(f"{room}.kafka.{key}" for room in ("readout", "output") for key in (
                 f"brokers=127.0.0.1:{nobody}", f"properties=@{secret}"))]
-    log = tmp_path / "log"
+    log = open_path / "log"
     with log.open("w") as to:
         process = subprocess.Popen(
             [*prefix, programs / "sparsed", "--config", FOLDER / "base" / "trigger.toml",

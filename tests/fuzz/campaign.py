@@ -234,7 +234,7 @@ def row(target: Target, taken: dict[str, tuple[int, int]]) -> str:
     shares = (f"{100 * a / b:.1f} % of {b}" if b else "none" for a, b in
               (taken.get(what, (0, 0)) for what in ("lines", "branches")))
     files = [p for p in target.corpus.iterdir()]
-    return (f"| {target.name} | {state['seconds'] / 60:.0f} | {state['runs']:,} "
+    return (f"| {target.name} | {state['seconds'] / 60:.1f} | {state['runs']:,} "
             f"| {state.get('edges', 0)} | {' | '.join(shares)} "
             f"| {len(files)} | {len(target.crashes())} |")
 

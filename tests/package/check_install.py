@@ -126,7 +126,7 @@ def check_pages(root: pathlib.Path) -> None:
                           (("sparse-keys", "--role", "s"), ["subscriber"]),
                           (("sparsectl", "st"), ["status", "start", "stop"]),
                           (("sparsed", "--set", "security.s"), ["security.secret_key="]),
-                          (("sparsed", "--config", "/etc/host"), ["/etc/hosts", "/etc/hostname"]),
+                          (("sparsed", "--config", "/etc/os-rel"), ["/etc/os-release"]),
                           (("sparse-top", "--rate-of-nothing"), [])):
         got = complete(root, *words)
         check(set(wanted) <= set(got) and (wanted or not got), f"{words}: completes to {got}")

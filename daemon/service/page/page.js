@@ -133,7 +133,7 @@ function showLedger() {
   parts.push({name: "in flight", means: "not decided yet", count: flight, kind: "flight"});
   parts.sort((a, b) => (a.kind === "lost") - (b.kind === "lost"));
   drawFlow($("flow"), total, parts);
-  const decided = page.fates.filter(f => !f.lost).map(f => `${f.name} ${count(fates.get(f.name) || 0)}`).join(" + ");
+  const decided = page.fates.filter(f => !f.lost && (f.name !== "forwarded" || fates.get(f.name) > 0)).map(f => `${f.name} ${count(fates.get(f.name) || 0)}`).join(" + ");
   put("ledger-text", `in ${count(total)} = ${decided} + lost ${count(lost)} + in flight ${count(flight)}`, total);
   for (const f of page.fates) $("ledger-text").dataset[f.name] = fates.get(f.name) || 0;
   $("ledger-text").dataset.lost = lost;

@@ -49,13 +49,10 @@ static void fail(struct kafka_decisions *k, rd_kafka_resp_err_t why, struct rece
 }
 
 /* What the broker has, has an offset. Without one it called the message a duplicate, and may have
- * none (base/kafka.h): once more, as a new one. At worst it is there twice, with one key. True: it
- * is on its way again. */
-static bool send_again(struct kafka_decisions *k, const rd_kafka_message_t *m)
+ * none (base/kafka.h): once more, as a new one. At worst it is there twice, with one key. */
+static rd_kafka_resp_err_t send_again(struct kafka_decisions *k, const rd_kafka_message_t *m)
 {
     rd_kafka_headers_t *headers = NULL, *copy = NULL;
-    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR || m->offset >= 0)
-        return false;
     log_limited(LOG_LEVEL_WARN,
                 "kafka: %s: the broker took a message for one that it has: once more",
                 k->settings->topic);
@@ -67,23 +64,27 @@ static bool send_again(struct kafka_decisions *k, const rd_kafka_message_t *m)
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(m->_private), RD_KAFKA_V_END);
     if (why != RD_KAFKA_RESP_ERR_NO_ERROR && copy != NULL)
         rd_kafka_headers_destroy(copy);
-    return why == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return why;
 }
 
 static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
     struct kafka_decisions *k = opaque;
+    rd_kafka_resp_err_t why = m->err;
     (void)rk;
-    if (send_again(k, m))
-        return;
+    if (why == RD_KAFKA_RESP_ERR_NO_ERROR && m->offset < 0) {
+        why = send_again(k, m);
+        if (why == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return;
+    }
     if (m->_private == &a_record) {
         k->records--;
-        if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            fail_record(k, m->err);
+        if (why != RD_KAFKA_RESP_ERR_NO_ERROR)
+            fail_record(k, why);
         return;
     }
-    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        fail(k, m->err, m->_private);
+    if (why != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        fail(k, why, m->_private);
         return;
     }
     counter_add(&k->monitor->kafka.acknowledged, 1);

@@ -423,6 +423,18 @@ void kafka_readout_set_aside(struct kafka_readout *k, const struct message *m,
 
 /* ---- the clock's share ---- */
 
+/* Where a partition's next message is taken. Until the first has come librdkafka knows no position
+ * (-1001): then it is where the assignment began, or where a group without commits begins. */
+static int64_t position(const struct kafka_readout *k, const rd_kafka_topic_partition_t *now,
+                        int64_t assigned, int64_t low, int64_t high)
+{
+    if (now->offset >= 0)
+        return now->offset;
+    if (assigned >= 0)
+        return assigned;
+    return k->settings->start == KAFKA_EARLIEST ? low : high;
+}
+
 /* Messages that wait in our partitions, by what the broker said last. */
 static void measure_lag(struct kafka_readout *k)
 {
@@ -430,14 +442,16 @@ static void measure_lag(struct kafka_readout *k)
     int64_t lag = 0;
     if (rd_kafka_assignment(k->consumer, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
-    (void)rd_kafka_position(k->consumer, list);
+    rd_kafka_topic_partition_list_t *now = rd_kafka_topic_partition_list_copy(list);
+    (void)rd_kafka_position(k->consumer, now);
     for (int i = 0; i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &list->elems[i];
         int64_t low = -1, high = -1;
         (void)rd_kafka_get_watermark_offsets(k->consumer, t->topic, t->partition, &low, &high);
-        int64_t at = t->offset >= 0 ? t->offset : low;
+        int64_t at = position(k, &now->elems[i], t->offset, low, high);
         lag += high > at && at >= 0 ? high - at : 0;
     }
+    rd_kafka_topic_partition_list_destroy(now);
     rd_kafka_topic_partition_list_destroy(list);
     atomic_store(&k->monitor->kafka.lag, (uint64_t)lag);
 }

@@ -273,7 +273,8 @@ def check(said, answer):
 
 
 def test_one_member(broker, topic, member, answer):
-    """The plain case: decisions are acknowledged, offsets committed, nothing comes again."""
+    """The plain case: decisions are acknowledged, offsets committed, nothing comes again. Who takes
+    the partitions over has nothing waiting in those where no message comes any more."""
     rows = fragments(0, 100)
     one = member("one").ready()
     produce(broker, topic, rows)
@@ -288,6 +289,11 @@ def test_one_member(broker, topic, member, answer):
     _, messages = decisions(broker, topic, range(120))
     assert messages == 120  # none of the first hundred came again
     again.stop()
+    last = member("last").ready()
+    produce(broker, topic, fragments(120, 1))  # to one partition of six
+    decisions(broker, topic, range(121))
+    last.wait(lambda: last.metric("sparsed_kafka_lag") == 0)
+    last.stop()
 
 
 def test_runs_and_metrics(broker, topic, member):

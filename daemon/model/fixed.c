@@ -146,6 +146,11 @@ int64_t fixed_max(const struct fixed_type *type)
     return (int64_t)(UINT64_MAX >> (bits >= 63 ? 1 : 64 - bits));
 }
 
+int64_t fixed_lowest(const struct fixed_type *type)
+{
+    return type->overflow == FIXED_SAT_SYM && type->is_signed ? -fixed_max(type) : fixed_min(type);
+}
+
 bool fixed_equal(const struct fixed_type *a, const struct fixed_type *b)
 {
     return a->width == b->width && a->integer == b->integer && a->is_signed == b->is_signed &&
@@ -208,19 +213,13 @@ static int64_t wrap_to(uint64_t bits, const struct fixed_type *type)
     return type->is_signed ? (int64_t)kept >> drop : (int64_t)(kept >> drop);
 }
 
-/* The lowest value that saturation gives. */
-static int64_t floor_of(const struct fixed_type *type)
-{
-    return type->overflow == FIXED_SAT_SYM && type->is_signed ? -fixed_max(type) : fixed_min(type);
-}
-
 static int64_t limit_to(int64_t x, const struct fixed_type *type)
 {
     if (type->overflow == FIXED_WRAP) {
         return wrap_to((uint64_t)x, type);
     }
     int64_t high = fixed_max(type);
-    int64_t low = floor_of(type);
+    int64_t low = fixed_lowest(type);
     return x > high ? high : x < low ? low : x;
 }
 
@@ -229,7 +228,9 @@ static int64_t limit_wide(wide x, const struct fixed_type *type)
     if (type->overflow == FIXED_WRAP) {
         return wrap_to((uint64_t)x, type);
     }
-    return x > fixed_max(type) ? fixed_max(type) : x < floor_of(type) ? floor_of(type) : (int64_t)x;
+    return x > fixed_max(type)      ? fixed_max(type)
+           : x < fixed_lowest(type) ? fixed_lowest(type)
+                                    : (int64_t)x;
 }
 
 int64_t fixed_cast(int64_t raw, int fraction, const struct fixed_type *type)
@@ -281,7 +282,7 @@ int64_t fixed_from_double(double value, const struct fixed_type *type)
                         : limit_wide((wide)fmod(round_double(y, type->quantization), 0x1p64), type);
     }
     if (y >= 0x1p64 || y <= -0x1p64) {
-        return y > 0 ? fixed_max(type) : floor_of(type);
+        return y > 0 ? fixed_max(type) : fixed_lowest(type);
     }
     return limit_wide((wide)round_double(y, type->quantization), type);
 }

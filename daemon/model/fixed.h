@@ -56,6 +56,10 @@ void fixed_format(const struct fixed_type *type, char *text, size_t bytes);
  * values of a model fit int64. */
 int64_t fixed_min(const struct fixed_type *type);
 int64_t fixed_max(const struct fixed_type *type);
+
+/* The lowest raw that a cast gives: with FIXED_SAT_SYM not the minimum. */
+int64_t fixed_lowest(const struct fixed_type *type);
+
 bool fixed_equal(const struct fixed_type *a, const struct fixed_type *b);
 
 /* `raw` with `fraction` fraction bits, to `type`. Right for every int64 and any

@@ -40,6 +40,9 @@ FINDINGS = 20          # a target that finds more than this needs mending, not m
 CORPUS_BYTES = 200_000  # of a target, in the source tree
 TICK = os.sysconf("SC_CLK_TCK")
 
+MODEL_FILE = [f"daemon/model/{name}" for name in (
+    "bound.c", "fixed.c", "h5_read.c", "layer_load.c", "layer_needs.c", "layer_quantize.c",
+    "layer_read.c", "model.c")]
 # Each target, and the files that read what it sends.
 PARSERS = {
     "config": [f"daemon/config/{name}" for name in (
@@ -47,13 +50,11 @@ PARSERS = {
         "sparsed_toml.cpp")],
     "control": ["daemon/service/control_message.c"],
     "fragment": ["daemon/readout/decode.c", "daemon/readout/payload.c", "daemon/imaging/reduce.c"],
-    "model": [f"daemon/model/{name}" for name in (
-        "fixed.c", "h5_read.c", "layer_load.c", "model.c")],
+    "model": MODEL_FILE,
     "rules": ["daemon/trigger/"],
     "xclbin": ["daemon/engine/xrt/xclbin.c", "daemon/engine/xrt/record.c"],
-    "network": [*(f"daemon/model/{name}" for name in (
-        "fixed.c", "h5_read.c", "layer_load.c", "model.c")), "daemon/engine/cpu/layer_run.c",
-        "fpga/rtl/compile.c", "fpga/rtl/network.c", "fpga/rtl/stages"],
+    "network": [*MODEL_FILE, "daemon/engine/cpu/layer_run.c", "fpga/rtl/compile.c",
+                "fpga/rtl/network.c", "fpga/rtl/stages"],
     "calibration": ["daemon/model/calibration.c"],
     "recorded": ["clients/recorded/"],
     "clients": ["clients/common/decision_json.c", "clients/common/json.c",

@@ -5,6 +5,7 @@
 #include "config/config.h"
 
 #include "config/config_check.h"
+#include "config/config_format.h"
 #include "config/config_key.h"
 #include "config/config_text.h"
 #include "config/config_value.h"
@@ -96,7 +97,7 @@ static void take_setting(struct loader *l, int i, uint32_t index, const char *ke
                            problem))
         return;
     show_key(l, key, plain, sizeof plain);
-    config_value_show(v, value, sizeof value);
+    config_format_given(v, value, sizeof value);
     config_report_value(&l->report, place_of(l, v), plain, value, problem);
 }
 

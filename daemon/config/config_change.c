@@ -1,6 +1,6 @@
 /* Values are compared as they are written: what would be printed the same is the same. */
 #include "config/config.h"
-#include "config/config_value.h"
+#include "config/config_format.h"
 #include "config/settings_table.h"
 
 #include <inttypes.h>
@@ -47,7 +47,7 @@ static char *written(const struct settings *s, const struct setting *row, uint32
     FILE *out = open_memstream(&text, &bytes);
     if (out == NULL)
         return NULL;
-    config_value_format(row, settings_field_const(s, row, index), out);
+    config_format_value(row, settings_field_const(s, row, index), out);
     if (fclose(out) == 0)
         return text;
     free(text);

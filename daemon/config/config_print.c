@@ -1,8 +1,9 @@
 /* Three texts from one table. Rows stand in the order of their sections, so a
  * heading is due whenever the part of the key before its last dot changes. */
-#include "config/config_text.h"
-
 #include "config/config.h"
+
+#include "config/config_format.h"
+#include "config/config_text.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -45,7 +46,7 @@ static void print_default(const struct setting *row, FILE *out)
     char problem[CONFIG_PROBLEM_BYTES];
     void *field = calloc(1, row->bytes);
     if (field != NULL && config_text_default(row, field, problem))
-        config_value_format(row, field, out);
+        config_format_value(row, field, out);
     free(field);
 }
 
@@ -54,7 +55,7 @@ static void print_kind(const struct setting *row, const char *escape, FILE *out)
 {
     char text[160], range[100];
     bool names = row->type == SETTING_CHOICE || row->type == SETTING_FLAGS;
-    config_value_range(row, range, sizeof range);
+    config_format_range(row, range, sizeof range);
     (void)snprintf(text, sizeof text, "%s%s%s%s%s", setting_type_name(row->type),
                    range[0] != 0 ? ", " : "", range, names || row->unit[0] == 0 ? "" : " ",
                    names ? "" : row->unit);
@@ -111,7 +112,7 @@ static int print_elements(const struct settings *settings, int first, int array,
         for (int i = first; i < end; i++) {
             const struct setting *row = &settings_table[i];
             fprintf(out, "%s = ", last_part(row->key));
-            config_value_format(row, settings_field_const(settings, row, e), out);
+            config_format_value(row, settings_field_const(settings, row, e), out);
             fputc('\n', out);
         }
     }
@@ -130,7 +131,7 @@ void config_print_effective(const struct settings *settings, FILE *out)
         if (begins_section(i))
             fprintf(out, "%s[%.*s]\n", i > 0 ? "\n" : "", (int)section_bytes(row->key), row->key);
         fprintf(out, "%s = ", last_part(row->key));
-        config_value_format(row, settings_field_const(settings, row, 0), out);
+        config_format_value(row, settings_field_const(settings, row, 0), out);
         fputc('\n', out);
         i++;
     }

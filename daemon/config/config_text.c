@@ -2,6 +2,7 @@
  * where it is a bare word. */
 #include "config/config_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,48 +1,14 @@
-/* Values with a unit are an exact decimal times the unit's factor, so "0.5 ms" is
- * 500,000 ns and "0.1 ns" is refused, not rounded. Limits in the table are in the
- * words of the file and go the same way. */
+/* Limits in the table are in the words of the file and go the same way as its values. */
 #include "config/config_value.h"
 
+#include "config/config_format.h"
+#include "config/config_unit.h"
+
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct unit {
-    const char *name;
-    uint64_t factor;
-};
-
-static const struct unit time_units[] = {
-    {"h", UINT64_C(3600000000000)},
-    {"min", UINT64_C(60000000000)},
-    {"s", UINT64_C(1000000000)},
-    {"ms", UINT64_C(1000000)},
-    {"us", UINT64_C(1000)},
-    {"ns", UINT64_C(1)},
-    {NULL, 0},
-};
-static const struct unit size_units[] = {
-    {"TiB", UINT64_C(1) << 40},
-    {"GiB", UINT64_C(1) << 30},
-    {"MiB", UINT64_C(1) << 20},
-    {"KiB", UINT64_C(1) << 10},
-    {"TB", UINT64_C(1000000000000)},
-    {"GB", UINT64_C(1000000000)},
-    {"MB", UINT64_C(1000000)},
-    {"kB", UINT64_C(1000)},
-    {"B", UINT64_C(1)},
-    {NULL, 0},
-};
-/* Rates are counted in millihertz. */
-static const struct unit rate_units[] = {
-    {"MHz", UINT64_C(1000000000)},
-    {"kHz", UINT64_C(1000000)},
-    {"Hz", UINT64_C(1000)},
-    {"mHz", UINT64_C(1)},
-    {NULL, 0},
-};
 
 static bool fail(char problem[CONFIG_PROBLEM_BYTES], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -56,63 +22,10 @@ static bool fail(char problem[CONFIG_PROBLEM_BYTES], const char *format, ...)
     return false;
 }
 
-static const struct unit *units_of(enum setting_type type)
-{
-    switch (type) {
-    case SETTING_NS:
-        return time_units;
-    case SETTING_BYTES:
-        return size_units;
-    case SETTING_RATE:
-        return rate_units;
-    default:
-        return NULL;
-    }
-}
-
-/* "20 ms" in the smallest unit. False: not a number and a unit, or not whole. */
-static bool parse_quantity(const char *text, const struct unit *unit, uint64_t *out)
-{
-    unsigned __int128 value = 0, decimals = 1;
-    int digits = 0;
-    bool point = false;
-    for (; (*text >= '0' && *text <= '9') || *text == '.'; text++) {
-        if (*text == '.') {
-            if (point || digits == 0)
-                return false;
-            point = true;
-            continue;
-        }
-        if (++digits > 19)
-            return false;
-        value = value * 10 + (unsigned)(*text - '0');
-        decimals *= point ? 10 : 1;
-    }
-    if (digits == 0)
-        return false;
-    while (*text == ' ')
-        text++;
-    while (unit->name != NULL && strcmp(unit->name, text) != 0)
-        unit++;
-    value *= unit->factor;
-    if (unit->name == NULL || value % decimals != 0 || value / decimals > INT64_MAX)
-        return false;
-    *out = (uint64_t)(value / decimals);
-    return true;
-}
-
-static void list_units(const struct unit *unit, char *text, size_t bytes)
-{
-    size_t n = 0;
-    text[0] = 0;
-    for (; unit->name != NULL && n < bytes; unit++)
-        n += (size_t)snprintf(text + n, bytes - n, "%s%s", n > 0 ? ", " : "", unit->name);
-}
-
 static bool out_of_range(const struct setting *row, char problem[CONFIG_PROBLEM_BYTES])
 {
     char range[100];
-    config_value_range(row, range, sizeof range);
+    config_format_range(row, range, sizeof range);
     return fail(problem, "must be %s", range);
 }
 
@@ -124,18 +37,6 @@ static void put_uint(const struct setting *row, void *field, uint64_t value)
         memcpy(field, &narrow, sizeof narrow);
     else
         memcpy(field, &value, sizeof value);
-}
-
-static uint64_t get_uint(const struct setting *row, const void *field)
-{
-    uint64_t value;
-    uint32_t narrow;
-    if (row->bytes == sizeof value) {
-        memcpy(&value, field, sizeof value);
-        return value;
-    }
-    memcpy(&narrow, field, sizeof narrow);
-    return narrow;
 }
 
 static bool store_uint(const struct setting *row, const struct toml_value *v, void *field,
@@ -165,16 +66,16 @@ static bool store_real(const struct setting *row, const struct toml_value *v, vo
 static bool store_quantity(const struct setting *row, const struct toml_value *v, void *field,
                            char problem[CONFIG_PROBLEM_BYTES])
 {
-    const struct unit *units = units_of(row->type);
     char names[100];
     uint64_t value = 0, min = 0, max = 0;
     bool zero = v->kind == TOML_KIND_INTEGER && v->integer == 0; /* needs no unit */
     if (!zero && (v->kind != TOML_KIND_STRING || strlen(v->string) != v->string_bytes ||
-                  !parse_quantity(v->string, units, &value))) {
-        list_units(units, names, sizeof names);
+                  !config_unit_parse(row->type, v->string, &value))) {
+        config_unit_list(row->type, names, sizeof names);
         return fail(problem, "must be a %s (units: %s)", setting_type_name(row->type), names);
     }
-    bool limits = parse_quantity(row->min, units, &min) && parse_quantity(row->max, units, &max);
+    bool limits = config_unit_parse(row->type, row->min, &min) &&
+                  config_unit_parse(row->type, row->max, &max);
     if (!limits || value < min || value > max)
         return out_of_range(row, problem);
     if (row->type == SETTING_RATE) {
@@ -353,178 +254,4 @@ bool config_value_store(const struct setting *row, const struct toml_value *valu
         return store_list(row, value, lenient, field, problem);
     }
     return false;
-}
-
-static void format_text(const char *text, FILE *out)
-{
-    fputc('"', out);
-    for (; *text != 0; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
-/* The shortest decimal that is the same double, with a point or an exponent. */
-static void format_real(double value, FILE *out)
-{
-    char text[40];
-    for (int digits = 6; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    fprintf(out, "%s%s", text, strpbrk(text, ".e") == NULL ? ".0" : "");
-}
-
-static void format_quantity(const struct setting *row, const void *field, FILE *out)
-{
-    const struct unit *unit = units_of(row->type);
-    uint64_t value;
-    if (row->type == SETTING_RATE) {
-        double hz;
-        memcpy(&hz, field, sizeof hz);
-        value = (uint64_t)llrint(hz * 1000.0);
-    } else
-        value = get_uint(row, field);
-    while (value % unit->factor != 0)
-        unit++;
-    if (value == 0)
-        fputc('0', out);
-    else
-        fprintf(out, "\"%" PRIu64 " %s\"", value / unit->factor, unit->name);
-}
-
-static void format_name(const struct setting *row, unsigned place, FILE *out)
-{
-    const char *names = row->unit;
-    while (place-- > 0)
-        names += strcspn(names, " ") + strlen(" | ");
-    fprintf(out, "\"%.*s\"", (int)strcspn(names, " "), names);
-}
-
-static void format_list(const struct setting *row, const void *field, FILE *out)
-{
-    const struct settings_strings *strings = field;
-    const struct settings_planes *planes = field;
-    const char *comma = "";
-    fputc('[', out);
-    if (row->type == SETTING_FLAGS) {
-        for (unsigned i = 0; i < 32; i++)
-            if (get_uint(row, field) >> i & 1) {
-                fputs(comma, out);
-                format_name(row, i, out);
-                comma = ", ";
-            }
-    } else if (row->type == SETTING_PLANES) {
-        for (uint32_t i = 0; i < planes->count; i++, comma = ", ")
-            fprintf(out, "%s%" PRIu32, comma, planes->id[i]);
-    } else {
-        for (uint32_t i = 0; i < strings->count; i++, comma = ", ") {
-            fputs(comma, out);
-            format_text(strings->text[i], out);
-        }
-    }
-    fputc(']', out);
-}
-
-void config_value_format(const struct setting *row, const void *field, FILE *out)
-{
-    double real;
-    switch (row->type) {
-    case SETTING_UINT:
-        fprintf(out, "%" PRIu64, get_uint(row, field));
-        return;
-    case SETTING_REAL:
-        memcpy(&real, field, sizeof real);
-        format_real(real, out);
-        return;
-    case SETTING_NS:
-    case SETTING_BYTES:
-    case SETTING_RATE:
-        format_quantity(row, field, out);
-        return;
-    case SETTING_TEXT:
-    case SETTING_ADDRESS:
-        format_text(field, out);
-        return;
-    case SETTING_CHOICE:
-        format_name(row, (unsigned)get_uint(row, field), out);
-        return;
-    case SETTING_FLAGS:
-    case SETTING_STRINGS:
-    case SETTING_ENDPOINTS:
-    case SETTING_PLANES:
-        format_list(row, field, out);
-        return;
-    }
-}
-
-void config_value_range(const struct setting *row, char *text, size_t bytes)
-{
-    text[0] = 0;
-    switch (row->type) {
-    case SETTING_UINT:
-    case SETTING_REAL:
-    case SETTING_NS:
-    case SETTING_BYTES:
-    case SETTING_RATE:
-        (void)snprintf(text, bytes, "%s .. %s", row->min, row->max);
-        return;
-    case SETTING_TEXT:
-    case SETTING_ADDRESS:
-        (void)snprintf(text, bytes, "at most %zu characters", row->bytes - 1);
-        return;
-    case SETTING_CHOICE:
-        (void)snprintf(text, bytes, "%s", row->unit);
-        return;
-    case SETTING_FLAGS:
-        (void)snprintf(text, bytes, "some of %s", row->unit);
-        return;
-    case SETTING_STRINGS:
-    case SETTING_ENDPOINTS:
-        (void)snprintf(text, bytes, "%s .. %d", row->min, SETTINGS_MAX_ENDPOINTS);
-        return;
-    case SETTING_PLANES:
-        (void)snprintf(text, bytes, "%s .. %d", row->min, SETTINGS_MAX_PLANES);
-        return;
-    }
-}
-
-void config_value_show(const struct toml_value *v, char *text, size_t bytes)
-{
-    switch (v->kind) {
-    case TOML_KIND_STRING:
-        (void)snprintf(text, bytes, "\"%.60s%s\"", v->string,
-                       strnlen(v->string, 61) > 60 ? "..." : "");
-        break;
-    case TOML_KIND_INTEGER:
-        (void)snprintf(text, bytes, "%" PRId64, v->integer);
-        break;
-    case TOML_KIND_FLOAT:
-        (void)snprintf(text, bytes, "%.15g", v->real);
-        break;
-    case TOML_KIND_BOOLEAN:
-        (void)snprintf(text, bytes, "%s", v->boolean ? "true" : "false");
-        break;
-    case TOML_KIND_ARRAY:
-        if (v->n_items == 1 && v->item->kind != TOML_KIND_ARRAY) {
-            char inner[80];
-            config_value_show(v->item, inner, sizeof inner);
-            (void)snprintf(text, bytes, "[%s]", inner);
-        } else
-            (void)snprintf(text, bytes, v->n_items == 0 ? "[]" : "[...]");
-        break;
-    case TOML_KIND_TABLES:
-    case TOML_KIND_TABLE:
-        (void)snprintf(text, bytes, "{...}");
-        break;
-    case TOML_KIND_OTHER:
-        (void)snprintf(text, bytes, "(date, time or nested list)");
-        break;
-    }
-    for (char *c = text; *c != 0; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
 }

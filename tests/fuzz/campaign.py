@@ -46,8 +46,8 @@ MODEL_FILE = [f"daemon/model/{name}" for name in (
 # Each target, and the files that read what it sends.
 PARSERS = {
     "config": [f"daemon/config/{name}" for name in (
-        "config.c", "config_check.c", "config_key.c", "config_text.c", "config_value.c",
-        "sparsed_toml.cpp")],
+        "config.c", "config_check.c", "config_format.c", "config_key.c", "config_text.c",
+        "config_unit.c", "config_value.c", "sparsed_toml.cpp")],
     "control": ["daemon/service/control_message.c"],
     "fragment": ["daemon/readout/decode.c", "daemon/readout/payload.c", "daemon/imaging/reduce.c"],
     "model": MODEL_FILE,

@@ -193,14 +193,6 @@ bool playlist_has_times(const struct playlist *p, struct failure *f)
     return true;
 }
 
-uint64_t playlist_time_ns(const struct playlist *p, size_t index)
-{
-    size_t before;
-    const struct part *part = find(p, &index, &before);
-    return part->wires ? opensamples_event(part->wires, index)->time_ns
-                       : images_event(part->images, index)->time_ns;
-}
-
 uint32_t playlist_run_stride(const struct playlist *p)
 {
     uint32_t least = UINT32_MAX, most = 0;

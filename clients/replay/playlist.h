@@ -26,7 +26,6 @@ void playlist_close(struct playlist **p);
 
 size_t playlist_count(const struct playlist *p);
 bool playlist_has_times(const struct playlist *p, struct failure *f);
-uint64_t playlist_time_ns(const struct playlist *p, size_t index);
 
 /* What to add to the run number for each further loop: past the largest run of all events. */
 uint32_t playlist_run_stride(const struct playlist *p);

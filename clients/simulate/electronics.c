@@ -28,14 +28,6 @@ static enum electronics_wire draw_kind(struct random *r, const struct constants 
     return u < c->dead_fraction + c->hot_fraction ? ELECTRONICS_HOT : ELECTRONICS_GOOD;
 }
 
-enum electronics_wire electronics_kind(const struct physics *p, uint64_t seed, uint32_t plane,
-                                       uint32_t wire)
-{
-    struct random r;
-    open_stream(&r, p, seed, of_no_event, plane, wire);
-    return draw_kind(&r, &p->c);
-}
-
 static int16_t to_count(int64_t value)
 {
     int64_t count = (value >= 0 ? value + UNIT / 2 : value - UNIT / 2) / UNIT;

@@ -21,10 +21,6 @@ enum electronics_wire { ELECTRONICS_GOOD, ELECTRONICS_DEAD, ELECTRONICS_HOT };
 /* Whether any of the constants asks for it: then every wire has samples. */
 bool electronics_on(const struct constants *c);
 
-/* Which kind of wire it is, in a run of this seed. */
-enum electronics_wire electronics_kind(const struct physics *p, uint64_t seed, uint32_t plane,
-                                       uint32_t wire);
-
 /* Makes counts[0 .. n) of the signal what the electronics give. */
 void electronics_apply(const struct physics *p, uint64_t seed, uint64_t event, uint32_t plane,
                        uint32_t wire, int16_t *counts, uint32_t n);

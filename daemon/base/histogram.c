@@ -2,7 +2,7 @@
 
 enum { SUB = 1 << HISTOGRAM_SUB_BITS };
 
-size_t histogram_bucket_of(uint64_t v)
+static size_t bucket_of(uint64_t v)
 {
     if (v >= UINT64_C(1) << HISTOGRAM_EXPONENTS) {
         return HISTOGRAM_BUCKETS - 1;
@@ -33,7 +33,7 @@ static void add(_Atomic uint64_t *cell, uint64_t n)
 
 void histogram_record(struct histogram *h, uint64_t value_ns)
 {
-    add(&h->bucket[histogram_bucket_of(value_ns)], 1);
+    add(&h->bucket[bucket_of(value_ns)], 1);
     add(&h->sum_ns, value_ns);
     if (value_ns > atomic_load_explicit(&h->max_ns, memory_order_relaxed)) {
         atomic_store_explicit(&h->max_ns, value_ns, memory_order_relaxed);

@@ -31,8 +31,7 @@ struct histogram_summary {
 void histogram_record(struct histogram *h, uint64_t value_ns);
 struct histogram_summary histogram_read(const struct histogram *h);
 
-/* The bucket of a value, and the largest value of a bucket. */
-size_t histogram_bucket_of(uint64_t value_ns);
+/* The largest value of a bucket. */
 uint64_t histogram_bucket_top_ns(size_t bucket);
 
 #endif

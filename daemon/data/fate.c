@@ -1,9 +1,7 @@
 #include "data/fate.h"
 
-static const struct {
-    const char *name, *help;
-} losses[] = {
-#define X(name, help) {#name, help},
+static const char *const losses[] = {
+#define X(name, help) #name,
     LOSSES(X)
 #undef X
 };
@@ -28,12 +26,7 @@ static const struct {
 
 const char *loss_name(enum loss loss)
 {
-    return losses[loss].name;
-}
-
-const char *loss_help(enum loss loss)
-{
-    return losses[loss].help;
+    return losses[loss];
 }
 
 const char *fragment_fate_name(enum fragment_fate fate)

@@ -90,7 +90,6 @@ enum event_fate {
 
 /* The tables' columns. */
 const char *loss_name(enum loss loss);
-const char *loss_help(enum loss loss);
 const char *fragment_fate_name(enum fragment_fate fate);
 enum loss fragment_fate_loss(enum fragment_fate fate);
 const char *fragment_fate_help(enum fragment_fate fate);

@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *help;
-} stages[] = {
-#define X(name, help) {#name, help},
+static const char *const stages[] = {
+#define X(name, help) #name,
     MONITOR_STAGES(X)
 #undef X
 };
@@ -25,10 +23,8 @@ static const char *const threads[] = {
 #undef X
 };
 
-static const struct {
-    const char *name, *help;
-} invariants[] = {
-#define X(name, help) {#name, help},
+static const char *const invariants[] = {
+#define X(name, help) #name,
     MONITOR_INVARIANTS(X)
 #undef X
 };
@@ -55,12 +51,7 @@ static const char *const fpga_fallbacks[] = {
 
 const char *monitor_stage_name(enum monitor_stage stage)
 {
-    return stages[stage].name;
-}
-
-const char *monitor_stage_help(enum monitor_stage stage)
-{
-    return stages[stage].help;
+    return stages[stage];
 }
 
 const char *monitor_dead_cause_name(enum monitor_dead_cause cause)
@@ -80,12 +71,7 @@ const char *monitor_thread_name(enum monitor_thread thread)
 
 const char *monitor_invariant_name(enum monitor_invariant invariant)
 {
-    return invariants[invariant].name;
-}
-
-const char *monitor_invariant_help(enum monitor_invariant invariant)
-{
-    return invariants[invariant].help;
+    return invariants[invariant];
 }
 
 const double monitor_shadow_edge[MONITOR_SHADOW_EDGES] = {0,    0.0001, 0.001, 0.003, 0.01,

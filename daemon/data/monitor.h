@@ -300,13 +300,11 @@ struct monitor {
 };
 
 const char *monitor_stage_name(enum monitor_stage stage);
-const char *monitor_stage_help(enum monitor_stage stage);
 const char *monitor_dead_cause_name(enum monitor_dead_cause cause);
 const char *monitor_dead_cause_help(enum monitor_dead_cause cause);
 
 const char *monitor_thread_name(enum monitor_thread thread);
 const char *monitor_invariant_name(enum monitor_invariant invariant);
-const char *monitor_invariant_help(enum monitor_invariant invariant);
 
 const char *monitor_fpga_state_name(enum fpga_state state);
 const char *monitor_fpga_down_name(enum fpga_down cause);

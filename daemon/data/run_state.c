@@ -12,10 +12,10 @@ static const struct {
 };
 
 static const struct {
-    const char *name, *help;
+    const char *name;
     bool asked;
 } steps[] = {
-#define X(NAME, name, asked, help) {#name, help, asked},
+#define X(NAME, name, asked, help) {#name, asked},
     RUN_STEPS(X)
 #undef X
 };
@@ -43,11 +43,6 @@ const char *run_state_help(enum run_state state)
 const char *run_state_step_name(enum run_step step)
 {
     return steps[step].name;
-}
-
-const char *run_state_step_help(enum run_step step)
-{
-    return steps[step].help;
 }
 
 bool run_state_step_asked(enum run_step step)

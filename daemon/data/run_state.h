@@ -86,7 +86,6 @@ enum run_step {
 const char *run_state_name(enum run_state state);
 const char *run_state_help(enum run_state state);
 const char *run_state_step_name(enum run_step step);
-const char *run_state_step_help(enum run_step step);
 
 /* Whether an operator can ask for it. */
 bool run_state_step_asked(enum run_step step);

@@ -209,7 +209,7 @@ bool score_source_check(const struct score_source *s, const struct geometry *g,
 
 /* ---- an event ---- */
 
-struct identity score_source_identity(const struct score_source *s, size_t index)
+static struct identity identity_of(const struct score_source *s, size_t index)
 {
     if (s->kind == SCORE_IMAGES) {
         const struct images_event *e = images_event(s->images, index);
@@ -258,7 +258,7 @@ bool score_source_read(struct score_source *s, size_t index, struct score_input 
                        struct error *err)
 {
     struct failure f;
-    in->id = score_source_identity(s, index);
+    in->id = identity_of(s, index);
     in->time_ns = time_of(s, index);
     bool good = read_truth(s, index, in, &f);
     switch (s->kind) {

@@ -65,9 +65,6 @@ bool score_source_check(const struct score_source *s, const struct geometry *g,
 bool score_source_has_vertex(const struct score_source *s);
 bool score_source_has_neutrino_bins(const struct score_source *s);
 
-/* What event `index` is called. */
-struct identity score_source_identity(const struct score_source *s, size_t index);
-
 /* Reads event `index`. */
 bool score_source_read(struct score_source *s, size_t index, struct score_input *in,
                        struct error *err);

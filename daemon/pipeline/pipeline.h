@@ -73,11 +73,6 @@ void pipeline_rest(struct pipeline *p, uint64_t now_ns);
 /* Both, waiting for the end. False: STUCK. */
 bool pipeline_stop(struct pipeline *p, uint64_t limit_ns);
 
-/* The parts of pipeline_start and pipeline_drain that have no threads, for who makes the
- * threads' steps himself (pipeline/parts.h). */
-bool pipeline_begin(struct pipeline *p, const struct run_begin *run, struct error *err);
-void pipeline_finish(struct pipeline *p, uint64_t now_ns, uint64_t wall_ns);
-
 void pipeline_destroy(struct pipeline **p);
 
 #endif

@@ -70,7 +70,7 @@ static void close_readout(struct pipeline *p)
     kafka_readout_destroy(&p->kafka);
 }
 
-bool pipeline_begin(struct pipeline *p, const struct run_begin *run, struct error *err)
+static bool begin(struct pipeline *p, const struct run_begin *run, struct error *err)
 {
     if (!open_run(p, err))
         return false;
@@ -148,16 +148,31 @@ static bool start_threads(struct pipeline *p, struct error *err)
     return true;
 }
 
+/* The run has ended; its threads are gone. */
+static void finish(struct pipeline *p, uint64_t now_ns, uint64_t wall_ns)
+{
+    struct run_record last;
+    p->running = false;
+    pipeline_take_back(p, now_ns);
+    close_readout(p);
+    monitor_time_charge(p->monitor, TIME_draining, now_ns);
+    pipeline_check_books(p, now_ns, true);
+    atomic_store(&p->monitor->heartbeat_ns, 0); /* nobody is silent who is not there */
+    pipeline_end_record(p, &last, wall_ns);
+    p->run = last;
+    pipeline_publish_record(p, RUN_RECORD_END, pipeline_run_info(p), wall_ns);
+}
+
 enum run_result pipeline_start(struct pipeline *p, const struct run_begin *run, struct error *err)
 {
-    if (!pipeline_begin(p, run, err)) {
+    if (!begin(p, run, err)) {
         close_readout(p);
         return RUN_RESULT_UNCHANGED;
     }
     p->running = true;
     if (!start_threads(p, err)) { /* its begin was published: so is its end */
         p->ended_by = "failure";
-        pipeline_finish(p, clock_monotonic_ns(), clock_wall_ns());
+        finish(p, clock_monotonic_ns(), clock_wall_ns());
         return RUN_RESULT_UNCHANGED;
     }
     p->joined_workers = p->joined_last = 0;
@@ -249,20 +264,6 @@ static bool stage_ended(struct pipeline *p)
     return false;
 }
 
-void pipeline_finish(struct pipeline *p, uint64_t now_ns, uint64_t wall_ns)
-{
-    struct run_record last;
-    p->running = false;
-    pipeline_take_back(p, now_ns);
-    close_readout(p);
-    monitor_time_charge(p->monitor, TIME_draining, now_ns);
-    pipeline_check_books(p, now_ns, true);
-    atomic_store(&p->monitor->heartbeat_ns, 0); /* nobody is silent who is not there */
-    pipeline_end_record(p, &last, wall_ns);
-    p->run = last;
-    pipeline_publish_record(p, RUN_RECORD_END, pipeline_run_info(p), wall_ns);
-}
-
 /* The limit is over: first everybody is told to give up, then it is told who did not. */
 static enum run_drain overdue(struct pipeline *p, uint64_t now_ns)
 {
@@ -281,7 +282,7 @@ enum run_drain pipeline_drain(struct pipeline *p, uint64_t now_ns, uint64_t wall
     while (stage_ended(p)) {
         int stage = atomic_load(&p->stop);
         if (stage == STOP_RECORDER) {
-            pipeline_finish(p, now_ns, wall_ns);
+            finish(p, now_ns, wall_ns);
             return RUN_DRAIN_DONE;
         }
         tell(p, (enum stop_state)(stage + 1), now_ns);

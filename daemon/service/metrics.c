@@ -26,11 +26,6 @@ const char *metrics_name(size_t i)
     return metrics_table[i].name;
 }
 
-const char *metrics_help(size_t i)
-{
-    return metrics_table[i].help;
-}
-
 /* ---- as text ---- */
 
 struct text_sink {

@@ -39,6 +39,5 @@ json_t *metrics_json(const struct metrics_source *source, uint64_t now_ns);
 /* Number of rows, and the name of each: for tests and documents. */
 size_t metrics_count(void);
 const char *metrics_name(size_t i);
-const char *metrics_help(size_t i);
 
 #endif

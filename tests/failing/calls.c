@@ -17,7 +17,6 @@
 #include <pthread.h>
 #include <spawn.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +36,6 @@ static _Thread_local bool armed, all_after;
 static _Thread_local int paused; /* how often */
 static _Thread_local uint64_t calls, fails_at;
 static _Thread_local const char *failed;
-static _Atomic uint64_t logged;
 
 void calls_arm(uint64_t n, bool and_all_after)
 {
@@ -46,7 +44,6 @@ void calls_arm(uint64_t n, bool and_all_after)
     failed = NULL;
     all_after = and_all_after;
     paused = 0;
-    atomic_store(&logged, 0);
     armed = true;
 }
 
@@ -59,11 +56,6 @@ const char *calls_disarm(void)
 void calls_pause(bool now)
 {
     paused += now ? 1 : -1;
-}
-
-uint64_t calls_logged(void)
-{
-    return atomic_load(&logged);
 }
 
 static bool fails(const char *name, int why)
@@ -179,7 +171,6 @@ bool calls_new_fails(void)
 
 static void take_line(const char *format, va_list list)
 {
-    atomic_fetch_add(&logged, 1);
     if (calls_show_log) {
         (void)vfprintf(stderr, format, list);
         (void)fputc('\n', stderr);

@@ -25,9 +25,6 @@ void calls_pause(bool paused);
  * scenario's time, so only those about files do; else it is a call like others. */
 extern bool calls_rehearse;
 
-/* Lines that the daemon would have logged since the last calls_arm. */
-uint64_t calls_logged(void);
-
 /* Whether they are shown. */
 extern bool calls_show_log;
 

@@ -57,11 +57,6 @@ const char *models_path(uint32_t i)
     return path[i];
 }
 
-const uint8_t *models_sha256(uint32_t i)
-{
-    return model[i]->sha256;
-}
-
 int models_find(const uint8_t *sha256)
 {
     for (int i = 0; i < NIGHT_MODELS; i++) {

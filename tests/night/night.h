@@ -116,14 +116,12 @@ void wire_reset(void);
 bool wire_put(const void *header, size_t header_bytes, const void *payload, size_t payload_bytes,
               uint32_t parts);
 uint64_t wire_taken(void);     /* messages that the daemon has received */
-uint64_t wire_delivered(void); /* decisions that reached a peer */
 uint64_t wire_open(void);      /* sockets and messages that are not closed */
 
 /* --- models.c --- */
 
 bool models_load(const char *folder, struct error *err);
 const char *models_path(uint32_t i); /* NIGHT_MODELS: of another preprocessing; + 1: not there */
-const uint8_t *models_sha256(uint32_t i);
 int models_find(const uint8_t *sha256);
 uint64_t models_handed_out(void);
 /* What template `t` scores with model `i`: [windows], raw. */

@@ -36,7 +36,6 @@ class Coordinator:
         self.assigned: dict = {}      # partition: member
         self.preparing = False
         self.rebalances = 0
-        self.stable_since_s = 0.0
         env.process(self._expire())
 
     def heartbeat(self, member) -> bool:
@@ -80,7 +79,6 @@ class Coordinator:
     def _complete(self) -> None:
         self.preparing = False
         self.rebalances += 1
-        self.stable_since_s = self.env.now
         held, self.joined = self.joined, {}
         target = share(held, self.partitions)
         holder = {p: member for member, partitions in held.items() for p in partitions}

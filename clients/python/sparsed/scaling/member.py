@@ -61,12 +61,6 @@ class Member:
         self._take_acknowledgements()
         self.frozen = True
 
-    def thaw(self) -> None:
-        """SIGCONT: what is its own no more it hears at once."""
-        self.frozen = False
-        if not self.coordinator.heartbeat(self):
-            self._give_up(set(self.own), lost=True)
-
     def stop(self) -> simpy.Process:
         """SIGTERM: it decides what it has, commits and leaves. Ends when it has ended."""
         self.leaving = True

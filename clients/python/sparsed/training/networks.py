@@ -25,7 +25,6 @@ import math
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 from hgq.config import LayerConfigScope, QuantizerConfigScope
 from hgq.layers import QConv2D, QDense
 from hgq.quantizer.config import QuantizerConfig

@@ -16,7 +16,6 @@
 #include "service/service.h"
 
 #include <argp.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

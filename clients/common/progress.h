@@ -11,7 +11,6 @@
 #define SPARSED_CLIENTS_PROGRESS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct progress {

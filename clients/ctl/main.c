@@ -7,7 +7,6 @@
 #include "ctl/reply_json.h"
 #include "ctl/status_text.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>

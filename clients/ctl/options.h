@@ -6,7 +6,6 @@
 #include "proto/control.pb-c.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* Exit status: X(NAME, value, help) */
 #define CTL_EXITS(X)                                                                               \

@@ -11,7 +11,6 @@
 #include "common/failure.h"
 
 #include <hdf5.h>
-#include <stdint.h>
 
 struct column {
     hid_t id;         /* < 0: not open */

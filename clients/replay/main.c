@@ -8,7 +8,6 @@
 #include "replay/account.h"
 #include "replay/options.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>

@@ -11,7 +11,6 @@
 #ifndef REPLAY_PACE_H
 #define REPLAY_PACE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum pace_kind { PACE_FAST, PACE_RATE, PACE_RECORDED };

@@ -3,7 +3,6 @@
 #include "recorded/column.h"
 #include "recorded/images.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const struct constant_row constants_table[CONSTANTS_COUNT] = {

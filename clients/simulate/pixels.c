@@ -6,7 +6,6 @@
 
 #include "imaging/reduce.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

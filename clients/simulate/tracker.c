@@ -2,8 +2,6 @@
  * tracked when their mother has ended; their charge is hers. */
 #include "simulate/tracker.h"
 
-#include "simulate/portable.h"
-
 #include <math.h>
 #include <stdlib.h>
 

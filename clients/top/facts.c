@@ -3,7 +3,6 @@
 #include "common/text.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *label(const Sparsed__Sample *s, const char *name)

@@ -1,7 +1,6 @@
 #include "top/screen.h"
 
 #include <ncurses.h>
-#include <stdlib.h>
 #include <wchar.h>
 
 static SCREEN *screen;

@@ -9,7 +9,6 @@
 
 #include "data/identity.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct book;

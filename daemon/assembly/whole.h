@@ -10,8 +10,6 @@
 #include "data/event.h"
 #include "data/whole.h"
 
-#include <stdint.h>
-
 /* r->whole is not NULL; all of it was checked (readout/windows.h). The planes have room for masks
  * of their own. */
 void whole_fill(struct event *e, const struct geometry *g, const struct reduced *r);

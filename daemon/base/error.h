@@ -10,7 +10,6 @@
 #ifndef SPARSED_BASE_ERROR_H
 #define SPARSED_BASE_ERROR_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 
 enum { ERROR_TEXT_BYTES = 1024 };

@@ -1,5 +1,6 @@
 #include "config/config_report.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* Where a value comes from: a line of the file (1 ..), an override (-1 is the

@@ -7,7 +7,6 @@
 
 #include "base/door.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum {

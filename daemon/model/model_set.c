@@ -2,7 +2,6 @@
 
 #include "model/calibration.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* What every model on a plane must agree on, because a plane is reduced once.

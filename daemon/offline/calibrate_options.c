@@ -2,7 +2,6 @@
 #include "common/text.h"
 
 #include <argp.h>
-#include <stdlib.h>
 
 const char *argp_program_version = "sparse-calibrate " SPARSED_VERSION;
 

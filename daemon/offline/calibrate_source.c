@@ -14,7 +14,6 @@
 #include "recorded/detector.h"
 #include "recorded/opensamples.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -4,8 +4,6 @@
 
 #include "base/rehearse.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

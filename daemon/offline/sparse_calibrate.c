@@ -11,7 +11,6 @@
 #include "offline/calibrate_file.h"
 #include "offline/calibrate_source.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

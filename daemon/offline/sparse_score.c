@@ -10,7 +10,6 @@
 #include "common/text.h"
 #include "offline/score_job.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static volatile sig_atomic_t stop;

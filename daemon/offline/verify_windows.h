@@ -11,7 +11,6 @@
 #include "data/window.h"
 #include "model/model.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct verify_windows {

@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "data/event.h"
 #include "data/monitor.h"
-#include "data/receipt.h"
 #include "data/settings.h"
 
 #include <stdbool.h>

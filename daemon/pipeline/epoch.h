@@ -24,7 +24,6 @@
 #include "output/run_info.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct pipeline;
 

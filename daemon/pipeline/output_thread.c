@@ -6,8 +6,6 @@
 #include "output/picture.h"
 #include "pipeline/parts.h"
 
-#include <stdlib.h>
-
 static void give_back(struct pipeline *p, struct ring *ring, struct event *ev)
 {
     ring_push(ring, ev);
@@ -112,6 +110,7 @@ void *pipeline_output_thread(void *arg)
     struct pipeline *p = arg;
     struct thread_clock clock = pipeline_clock(p, THREAD_output);
     enum pipeline_step step;
+    slice_shorten();
     while ((step = pipeline_output_step(p, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;

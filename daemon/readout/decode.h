@@ -26,9 +26,7 @@
 #include "data/fragment.h"
 #include "data/geometry.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 enum {
     DECODE_SCHEMA_VERSION = 1,

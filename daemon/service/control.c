@@ -9,7 +9,6 @@
 #include "service/health.h"
 #include "service/watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>

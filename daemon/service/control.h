@@ -19,8 +19,6 @@
 #include "output/run_info.h"
 #include "service/service.h"
 
-#include <stdint.h>
-
 struct control;
 
 /* Who answers. */

@@ -3,7 +3,6 @@
  */
 #include "project.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct call {

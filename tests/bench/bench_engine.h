@@ -16,7 +16,6 @@
 #include "engine/cpu/kernel.h"
 #include "model/model.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { BENCH_ENGINE_KERNELS = 16 };

@@ -11,7 +11,6 @@
  * largest. */
 #include "base/clock.h"
 #include "bench/goals.h"
-#include "bench/planes.h"
 #include "bench/whole.h"
 #include "proto/decision.pb-c.h"
 

@@ -1,7 +1,6 @@
 #include "bench/whole.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "bench/planes.h"
 #include "config/config.h"
 #include "proto/readout.pb-c.h"

@@ -11,7 +11,6 @@
 #include "base/error.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct scenario {
     const char *name;

@@ -9,8 +9,6 @@
 #include "model/model_set.h"
 
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define ACT "ap_fixed<16,8,AP_TRN,AP_WRAP>"
 #define L0  "layers/000_input"

@@ -8,7 +8,6 @@
 #include "service/guard.h"
 #include "service/service.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 

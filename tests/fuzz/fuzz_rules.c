@@ -3,7 +3,6 @@
 #include "stream.h"
 #include "trigger/trigger.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
  * bytes say how. What HDF5 refuses to write is left out. */
 #include "made_h5.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 

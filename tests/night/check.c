@@ -15,7 +15,6 @@
 #include "proto/decision.pb-c.h"
 #include "proto/run.pb-c.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { WINDOWS = 3, OUTPUTS = 2, WIRES = 24, BOOKS_EVERY = 16 };

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { FILES = 4, LIMIT_SLACK_MS = 1500 };
 

@@ -2,7 +2,6 @@
 #include "cmocka_all.h"
 #include "readout/offsets.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const uint64_t identity = 0x0123456789abcdef;

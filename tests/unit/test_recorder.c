@@ -4,7 +4,6 @@
 #include "output/recorder.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -7,7 +7,6 @@
 #include "service/stream.h"
 
 #include <arpa/inet.h>
-#include <jansson.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -24,7 +24,6 @@
 #ifndef SPARSED_ENGINE_CPU_SPARSE7_H
 #define SPARSED_ENGINE_CPU_SPARSE7_H
 
-#include "data/window.h"
 #include "engine/cpu/kernel.h"
 #include "engine/cpu/sparse7_steps.h"
 #include "model/model.h"

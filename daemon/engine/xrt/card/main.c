@@ -12,7 +12,6 @@
 #include "engine/xrt/kernel_error.h"
 #include "engine/xrt/shared.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -17,7 +17,6 @@ enum {
     CHARGE_WIDTHS = 16,   /* pulse widths between no drift and full drift */
     CHARGE_MAX_TAPS = 256,
     CHARGE_UNIT = 256, /* charge is counted in 1 / 256 unit of adc */
-    CHARGE_NO_PARTICLE = 0xffff,
 };
 
 struct deposit {

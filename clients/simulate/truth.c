@@ -1,23 +1,24 @@
 #include "simulate/truth.h"
 
+#include "base/hdf5_put.h"
 #include "simulate/wires.h"
 
 #include <math.h>
 #include <string.h>
 
 const struct record_column truth_event_columns[] = {
-    {"event_id", I32, 3, offsetof(struct truth_event, event_id)},
-    {"is_cc", I32, 1, offsetof(struct truth_event, is_cc)},
-    {"nu_pdg", I32, 1, offsetof(struct truth_event, nu_pdg)},
-    {"nu_energy", F32, 1, offsetof(struct truth_event, nu_energy)},
-    {"lep_energy", F32, 1, offsetof(struct truth_event, lep_energy)},
-    {"nu_dir", F32, 3, offsetof(struct truth_event, nu_dir)},
-    {"nu_vtx", F32, 3, offsetof(struct truth_event, nu_vtx)},
-    {"nu_vtx_corr", F32, 3, offsetof(struct truth_event, nu_vtx_corr)},
-    {"nu_vtx_wire_pos", I32, 3, offsetof(struct truth_event, nu_vtx_wire_pos)},
-    {"nu_vtx_wire_time", F32, 1, offsetof(struct truth_event, nu_vtx_wire_time)},
-    {"label_bins", I32, 3, offsetof(struct truth_event, label_bins)},
-    {"event_time_ns", U64, 1, offsetof(struct truth_event, event_time_ns)},
+    RECORD_COLUMN(truth_event, event_id, I32, 3),
+    RECORD_COLUMN(truth_event, is_cc, I32, 1),
+    RECORD_COLUMN(truth_event, nu_pdg, I32, 1),
+    RECORD_COLUMN(truth_event, nu_energy, F32, 1),
+    RECORD_COLUMN(truth_event, lep_energy, F32, 1),
+    RECORD_COLUMN(truth_event, nu_dir, F32, 3),
+    RECORD_COLUMN(truth_event, nu_vtx, F32, 3),
+    RECORD_COLUMN(truth_event, nu_vtx_corr, F32, 3),
+    RECORD_COLUMN(truth_event, nu_vtx_wire_pos, I32, 3),
+    RECORD_COLUMN(truth_event, nu_vtx_wire_time, F32, 1),
+    RECORD_COLUMN(truth_event, label_bins, I32, 3),
+    RECORD_COLUMN(truth_event, event_time_ns, U64, 1),
     {0}};
 
 static void put(float *out, struct vec v)
@@ -50,24 +51,13 @@ void truth_event_fill(struct truth_event *row, const struct numbering *n, uint64
     row->nu_vtx_wire_time = (float)charge_tick(&p->c, nu->vertex.x, 0);
 }
 
-static bool put_attribute(hid_t group, const char *name, hid_t type, hsize_t n, const void *value)
-{
-    hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, NULL);
-    hid_t a = H5Acreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = a >= 0 && H5Awrite(a, type, value) >= 0;
-    if (a >= 0)
-        (void)H5Aclose(a);
-    (void)H5Sclose(space);
-    return good;
-}
-
 /* Of variable length, which h5py gives as str. */
 static bool put_text(hid_t group, const char *name, const char *text)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
     (void)H5Tset_size(type, H5T_VARIABLE);
     (void)H5Tset_cset(type, H5T_CSET_UTF8);
-    bool good = put_attribute(group, name, type, 1, &text);
+    bool good = hdf5_put_number(group, name, type, &text);
     (void)H5Tclose(type);
     return good;
 }
@@ -79,18 +69,17 @@ bool truth_write_detector(hid_t file, const struct constants *c, uint64_t seed, 
         return false;
     int32_t wires[3] = {(int32_t)c->wires_u, (int32_t)c->wires_v, (int32_t)c->wires_y};
     double scale = 1.0 / WIRES_COUNTS_PER_UNIT;
-    bool good = put_attribute(group, "plane_wires", H5T_NATIVE_INT32, 3, wires) &&
-                put_attribute(group, "scale", H5T_NATIVE_DOUBLE, 1, &scale) &&
-                put_attribute(group, "seed", H5T_NATIVE_UINT64, 1, &seed) &&
+    bool good = hdf5_put_numbers(group, "plane_wires", H5T_NATIVE_INT32, wires, 3) &&
+                hdf5_put_number(group, "scale", H5T_NATIVE_DOUBLE, &scale) &&
+                hdf5_put_number(group, "seed", H5T_NATIVE_UINT64, &seed) &&
                 put_text(group, "version", "sparse-simulate " SPARSED_VERSION) &&
                 put_text(group, "command", command);
     for (uint32_t i = 0; good && i < CONSTANTS_COUNT; i++) {
         double value = constants_value(c, i);
         int32_t ticks = (int32_t)value;
         const char *name = constants_table[i].name;
-        good = strcmp(name, "ticks") == 0
-                   ? put_attribute(group, name, H5T_NATIVE_INT32, 1, &ticks)
-                   : put_attribute(group, name, H5T_NATIVE_DOUBLE, 1, &value);
+        good = strcmp(name, "ticks") == 0 ? hdf5_put_number(group, name, H5T_NATIVE_INT32, &ticks)
+                                          : hdf5_put_number(group, name, H5T_NATIVE_DOUBLE, &value);
     }
     return H5Gclose(group) >= 0 && good;
 }
@@ -114,7 +103,7 @@ bool truth_write_preprocessing(hid_t file, const struct preprocessing *p)
     bool good = true;
     for (size_t i = 0; good && i < sizeof row / sizeof *row; i++)
         good = row[i].integer
-                   ? put_attribute(group, row[i].name, H5T_NATIVE_UINT32, 1, row[i].integer)
-                   : put_attribute(group, row[i].name, H5T_NATIVE_DOUBLE, 1, row[i].number);
+                   ? hdf5_put_number(group, row[i].name, H5T_NATIVE_UINT32, row[i].integer)
+                   : hdf5_put_number(group, row[i].name, H5T_NATIVE_DOUBLE, row[i].number);
     return H5Gclose(group) >= 0 && good;
 }

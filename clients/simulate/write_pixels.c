@@ -3,12 +3,12 @@
 #include <string.h>
 
 static const struct record_column pixel_columns[] = {
-    {"event_id", I32, 3, offsetof(struct pixel_row, event_id)},
+    RECORD_COLUMN(pixel_row, event_id, I32, 3),
     {"local_plane", U8, 1, offsetof(struct pixel_row, plane)},
-    {"row", U16, 1, offsetof(struct pixel_row, row)},
-    {"col", U16, 1, offsetof(struct pixel_row, col)},
-    {"value", F32, 1, offsetof(struct pixel_row, value)},
-    {"neutrino", U8, 1, offsetof(struct pixel_row, neutrino)},
+    RECORD_COLUMN(pixel_row, row, U16, 1),
+    RECORD_COLUMN(pixel_row, col, U16, 1),
+    RECORD_COLUMN(pixel_row, value, F32, 1),
+    RECORD_COLUMN(pixel_row, neutrino, U8, 1),
     {0}};
 
 static bool failed(const struct pixel_file *f, struct error *err)

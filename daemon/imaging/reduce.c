@@ -10,6 +10,7 @@
 
 #include "data/pixel.h"
 #include "imaging/reduce_kernel.h"
+#include "imaging/sample.h"
 
 #include <assert.h>
 #include <float.h>
@@ -233,27 +234,6 @@ static bool reduce_wires(struct reducer *r, const struct plane_geometry *p,
 
 /* ---- ready-made images ------------------------------------------------------ */
 
-static inline float load_float(const unsigned char *samples, size_t i)
-{
-    float x;
-    memcpy(&x, samples + i * sizeof x, sizeof x);
-    return x;
-}
-
-static inline int32_t load_int16(const unsigned char *samples, size_t i)
-{
-    int16_t x;
-    memcpy(&x, samples + i * sizeof x, sizeof x);
-    return x;
-}
-
-static inline int32_t load_int32(const unsigned char *samples, size_t i)
-{
-    int32_t x;
-    memcpy(&x, samples + i * sizeof x, sizeof x);
-    return x;
-}
-
 static bool reduce_image(const struct plane_geometry *p, const struct fragment *f,
                          struct reduced *out)
 {
@@ -264,7 +244,7 @@ static bool reduce_image(const struct plane_geometry *p, const struct fragment *
             size_t i = (size_t)row * width + col;
             union pixel_value value;
             if (f->sample_type == SAMPLE_FLOAT32) {
-                value.f = load_float(samples, i);
+                value.f = sample_float(samples, i);
                 if (!(fabsf(value.f) <= FLT_MAX)) {
                     out->nonfinite_bins++;
                     continue;
@@ -272,8 +252,8 @@ static bool reduce_image(const struct plane_geometry *p, const struct fragment *
                 if (value.f == 0.0f)
                     continue;
             } else {
-                value.i = f->sample_type == SAMPLE_INT16 ? load_int16(samples, i)
-                                                         : load_int32(samples, i);
+                value.i = f->sample_type == SAMPLE_INT16 ? sample_int16(samples, i)
+                                                         : sample_int32(samples, i);
                 if (value.i == 0)
                     continue;
             }

@@ -2,28 +2,15 @@
  * that a wire's samples are read from memory once and everything after that stays
  * in the first-level cache: pairs of ticks, time bins, floor and clip, rows.
  *
- * Samples are loaded with memcpy: a message's payload may lie at any address.
  * The published factors 6 and 4 have loops of their own; others are added by the
  * general pairwise sum. Written to be read: the other kernels are held to it. */
 #include "imaging/reduce_kernel.h"
 
+#include "imaging/sample.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-static inline float load_float(const unsigned char *samples, size_t i)
-{
-    float x;
-    memcpy(&x, samples + i * sizeof x, sizeof x);
-    return x;
-}
-
-static inline int32_t load_int16(const unsigned char *samples, size_t i)
-{
-    int16_t x;
-    memcpy(&x, samples + i * sizeof x, sizeof x);
-    return x;
-}
 
 /* Adds v[0 .. n) pairwise in index order, overwriting v: neighbours first, then
  * neighbouring sums, an odd one out carried to the next round. */
@@ -48,7 +35,7 @@ static void bins_float(const struct reduce_scratch *s, const unsigned char *wire
     float *bin = s->bin_f, *tick = s->tick_f;
     if (rebin == 6) {
         for (uint32_t i = 0; i < 3 * bins; i++)
-            tick[i] = load_float(wire, 2 * i) + load_float(wire, 2 * i + 1);
+            tick[i] = sample_float(wire, 2 * i) + sample_float(wire, 2 * i + 1);
         for (uint32_t b = 0; b < bins; b++)
             bin[b] = (tick[3 * b] + tick[3 * b + 1]) + tick[3 * b + 2];
         return;
@@ -96,15 +83,16 @@ static void bins_counts(int32_t *bin, const unsigned char *wire, uint32_t rebin,
     if (rebin == 6) {
         for (uint32_t b = 0; b < bins; b++) {
             size_t t = (size_t)b * 6;
-            bin[b] = load_int16(wire, t) + load_int16(wire, t + 1) + load_int16(wire, t + 2) +
-                     load_int16(wire, t + 3) + load_int16(wire, t + 4) + load_int16(wire, t + 5);
+            bin[b] = sample_int16(wire, t) + sample_int16(wire, t + 1) + sample_int16(wire, t + 2) +
+                     sample_int16(wire, t + 3) + sample_int16(wire, t + 4) +
+                     sample_int16(wire, t + 5);
         }
         return;
     }
     for (uint32_t b = 0; b < bins; b++) {
         int32_t sum = 0;
         for (uint32_t t = 0; t < rebin; t++)
-            sum += load_int16(wire, (size_t)b * rebin + t);
+            sum += sample_int16(wire, (size_t)b * rebin + t);
         bin[b] = sum;
     }
 }

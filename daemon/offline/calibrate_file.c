@@ -1,6 +1,7 @@
 #include "offline/calibrate_file.h"
 
 #include "base/clock.h"
+#include "base/hdf5_put.h"
 #include "model/calibration.h"
 
 #include <errno.h>
@@ -10,29 +11,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static bool put_text(hid_t at, const char *name, const char *text)
-{
-    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-    (void)H5Tset_size(type, strlen(text) + 1);
-    (void)H5Tset_cset(type, H5T_CSET_UTF8);
-    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = a >= 0 && H5Awrite(a, type, text) >= 0;
-    (void)H5Aclose(a);
-    (void)H5Sclose(space);
-    (void)H5Tclose(type);
-    return good;
-}
-
-static bool put_number(hid_t at, const char *name, hid_t type, const void *value)
-{
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = a >= 0 && H5Awrite(a, type, value) >= 0;
-    (void)H5Aclose(a);
-    (void)H5Sclose(space);
-    return good;
-}
 
 static bool put_column(hid_t group, const char *name, hid_t type, uint32_t wires, const void *value)
 {
@@ -53,9 +31,9 @@ static bool put_plane(hid_t file, const struct calibrate_plane *p)
     hid_t group = wire == NULL ? -1 : H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     for (uint32_t w = 0; wire != NULL && w < p->wires; w++)
         wire[w] = w;
-    bool good = group >= 0 && put_number(group, "plane", H5T_NATIVE_UINT32, &p->id) &&
-                put_number(group, "wires", H5T_NATIVE_UINT32, &p->wires) &&
-                put_number(group, "median_noise", H5T_NATIVE_DOUBLE, &p->typical_noise) &&
+    bool good = group >= 0 && hdf5_put_number(group, "plane", H5T_NATIVE_UINT32, &p->id) &&
+                hdf5_put_number(group, "wires", H5T_NATIVE_UINT32, &p->wires) &&
+                hdf5_put_number(group, "median_noise", H5T_NATIVE_DOUBLE, &p->typical_noise) &&
                 put_column(group, "wire", H5T_NATIVE_UINT32, p->wires, wire) &&
                 put_column(group, "pedestal", H5T_NATIVE_DOUBLE, p->wires, p->pedestal) &&
                 put_column(group, "noise", H5T_NATIVE_DOUBLE, p->wires, p->noise) &&
@@ -74,16 +52,17 @@ static bool put_root(hid_t file, const struct calibrate_wires *c, const struct c
     time_t now = (time_t)(clock_wall_ns() / NS_PER_S);
     struct tm utc;
     (void)strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    return put_text(file, "format", CALIBRATION_FORMAT) &&
-           put_number(file, "format_version", H5T_NATIVE_INT32, &version) &&
-           put_text(file, "created_by", "sparse-calibrate " SPARSED_VERSION) &&
-           put_text(file, "created", created) && put_text(file, "detector", made->detector) &&
-           put_text(file, "source", made->source) &&
-           put_text(file, "sample_type", c->type == SAMPLE_INT16 ? "int16" : "float32") &&
-           put_number(file, "ticks", H5T_NATIVE_UINT32, &c->ticks) &&
-           put_number(file, "events", H5T_NATIVE_UINT64, &made->events) &&
-           put_number(file, "dead_below", H5T_NATIVE_DOUBLE, &made->dead) &&
-           put_number(file, "hot_above", H5T_NATIVE_DOUBLE, &made->hot);
+    return hdf5_put_text(file, "format", CALIBRATION_FORMAT) &&
+           hdf5_put_number(file, "format_version", H5T_NATIVE_INT32, &version) &&
+           hdf5_put_text(file, "created_by", "sparse-calibrate " SPARSED_VERSION) &&
+           hdf5_put_text(file, "created", created) &&
+           hdf5_put_text(file, "detector", made->detector) &&
+           hdf5_put_text(file, "source", made->source) &&
+           hdf5_put_text(file, "sample_type", c->type == SAMPLE_INT16 ? "int16" : "float32") &&
+           hdf5_put_number(file, "ticks", H5T_NATIVE_UINT32, &c->ticks) &&
+           hdf5_put_number(file, "events", H5T_NATIVE_UINT64, &made->events) &&
+           hdf5_put_number(file, "dead_below", H5T_NATIVE_DOUBLE, &made->dead) &&
+           hdf5_put_number(file, "hot_above", H5T_NATIVE_DOUBLE, &made->hot);
 }
 
 static bool write_part(const char *part, const struct calibrate_wires *c,

@@ -1,5 +1,6 @@
 #include "offline/score_file.h"
 
+#include "base/hdf5_put.h"
 #include "output/record_attributes.h"
 #include "output/record_rows.h"
 
@@ -20,8 +21,8 @@ struct event_row {
     int64_t event_id[3];
 };
 
-static const struct record_column event_columns[] = {
-    {"event_id", I64, 3, offsetof(struct event_row, event_id)}, {0}};
+static const struct record_column event_columns[] = {RECORD_COLUMN(event_row, event_id, I64, 3),
+                                                     {0}};
 
 struct score_file {
     hid_t file;
@@ -39,25 +40,11 @@ static void make_columns(struct score_file *f, const struct score_source *s)
     uint32_t n = RECORD_SCORED_COLUMNS;
     memcpy(f->window_column, record_scored_columns, n * sizeof *f->window_column);
     if (score_source_has_vertex(s))
-        f->window_column[n++] =
-            (struct record_column){"vertex", U8, 1, offsetof(struct window_row, vertex)};
+        f->window_column[n++] = (struct record_column)RECORD_COLUMN(window_row, vertex, U8, 1);
     if (score_source_has_neutrino_bins(s))
         f->window_column[n++] = (struct record_column){"neutrino_bins", I32, 1,
                                                        offsetof(struct window_row, neutrino_bins)};
     f->window_column[n] = (struct record_column){0};
-}
-
-static bool put_source(hid_t file, const char *path)
-{
-    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-    (void)H5Tset_size(type, strlen(path) + 1);
-    (void)H5Tset_cset(type, H5T_CSET_UTF8);
-    hid_t a = H5Acreate2(file, "source", type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = a >= 0 && H5Awrite(a, type, path) >= 0;
-    (void)H5Aclose(a);
-    (void)H5Sclose(space);
-    (void)H5Tclose(type);
-    return good;
 }
 
 static bool copy_truth(struct score_file *f, struct score_source *s, size_t first, size_t count,
@@ -118,8 +105,8 @@ struct score_file *score_file_create(const char *path, bool no_empty, struct sco
     errno = 0;
     if (good) {
         f->file = H5Fcreate(f->part, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-        good =
-            (f->file >= 0 && make_tables(f) && put_source(f->file, source->path)) || failed(f, err);
+        good = (f->file >= 0 && make_tables(f) && hdf5_put_text(f->file, "source", source->path)) ||
+               failed(f, err);
     }
     good = good && copy_truth(f, source, first, count, err);
     if (!good)

@@ -1,53 +1,12 @@
 #include "output/record_attributes.h"
 
 #include "base/hash.h"
+#include "base/hdf5_put.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { FORMAT_VERSION = 1 };
-
-static bool put_text(hid_t at, const char *name, const char *text)
-{
-    hid_t type = H5Tcopy(H5T_C_S1);
-    (void)H5Tset_size(type, strlen(text) + 1);
-    (void)H5Tset_cset(type, H5T_CSET_UTF8);
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = a >= 0 && H5Awrite(a, type, text) >= 0;
-    (void)H5Aclose(a);
-    (void)H5Sclose(space);
-    (void)H5Tclose(type);
-    return good;
-}
-
-/* Equally long strings, `stride` bytes apart; none at all leave the attribute out. */
-static bool put_texts(hid_t at, const char *name, const char *text, hsize_t n, size_t stride)
-{
-    if (n == 0) {
-        return true;
-    }
-    hid_t type = H5Tcopy(H5T_C_S1);
-    (void)H5Tset_size(type, stride);
-    (void)H5Tset_cset(type, H5T_CSET_UTF8);
-    hid_t space = H5Screate_simple(1, &n, NULL);
-    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = a >= 0 && H5Awrite(a, type, text) >= 0;
-    (void)H5Aclose(a);
-    (void)H5Sclose(space);
-    (void)H5Tclose(type);
-    return good;
-}
-
-static bool put_numbers(hid_t at, const char *name, hid_t type, const void *value, hsize_t n)
-{
-    hid_t space = H5Screate_simple(1, &n, NULL);
-    hid_t a = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = a >= 0 && H5Awrite(a, type, value) >= 0;
-    (void)H5Aclose(a);
-    (void)H5Sclose(space);
-    return good;
-}
 
 bool record_attributes_run(hid_t file, const struct run_info *info)
 {
@@ -68,20 +27,22 @@ bool record_attributes_run(hid_t file, const struct run_info *info)
     if (info->geometry->calibrated) {
         hash_hex(info->geometry->calibration_sha256, calibration);
     }
-    return put_text(file, "format", "sparsed-record") &&
-           put_numbers(file, "format_version", H5T_NATIVE_INT32, &version, 1) &&
-           put_text(file, "version", SPARSED_VERSION) &&
-           put_text(file, "detector", info->settings->detector.name) &&
-           put_text(file, "engine", info->engine) && put_text(file, "configuration_sha256", hash) &&
-           put_text(file, "calibration_sha256", calibration) &&
-           put_texts(file, "models", names[0], info->models->n_models, sizeof names[0]) &&
-           put_texts(file, "models_sha256", hashes[0], info->models->n_models, sizeof hashes[0]) &&
-           put_texts(file, "rules", rules[0], t->n_rules, sizeof rules[0]);
+    return hdf5_put_text(file, "format", "sparsed-record") &&
+           hdf5_put_numbers(file, "format_version", H5T_NATIVE_INT32, &version, 1) &&
+           hdf5_put_text(file, "version", SPARSED_VERSION) &&
+           hdf5_put_text(file, "detector", info->settings->detector.name) &&
+           hdf5_put_text(file, "engine", info->engine) &&
+           hdf5_put_text(file, "configuration_sha256", hash) &&
+           hdf5_put_text(file, "calibration_sha256", calibration) &&
+           hdf5_put_texts(file, "models", names[0], info->models->n_models, sizeof names[0]) &&
+           hdf5_put_texts(file, "models_sha256", hashes[0], info->models->n_models,
+                          sizeof hashes[0]) &&
+           hdf5_put_texts(file, "rules", rules[0], t->n_rules, sizeof rules[0]);
 }
 
 static bool put_count(hid_t at, const char *name, uint64_t value)
 {
-    return put_numbers(at, name, H5T_NATIVE_UINT64, &value, 1);
+    return hdf5_put_numbers(at, name, H5T_NATIVE_UINT64, &value, 1);
 }
 
 /* A text that may be longer than an attribute can be. */
@@ -104,7 +65,7 @@ bool record_attributes_begin(hid_t file, const struct run_record *run, const str
     hid_t group = H5Gcreate2(file, "run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     const char *configuration = info->configuration != NULL ? info->configuration : "";
     bool good = group >= 0 && put_count(group, "number", run->number) &&
-                put_text(group, "comment", run->comment) &&
+                hdf5_put_text(group, "comment", run->comment) &&
                 put_count(group, "begin_time_ns", run->begin_wall_ns) &&
                 put_long_text(group, "configuration", configuration);
     (void)H5Gclose(group);
@@ -130,7 +91,7 @@ bool record_attributes_end(hid_t file, const struct run_record *run)
     hid_t group = H5Gcreate2(file, "end_of_run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     bool complete = run_tally_unfinished(t, list) == 0;
     bool good = group >= 0 && put_count(group, "number", run->number) &&
-                put_text(group, "ended_by", run->ended_by) &&
+                hdf5_put_text(group, "ended_by", run->ended_by) &&
                 put_count(group, "begin_time_ns", run->begin_wall_ns) &&
                 put_count(group, "end_time_ns", run->end_wall_ns) &&
                 put_count(group, "length_ns", t->length_ns) &&
@@ -154,10 +115,10 @@ bool record_attributes_samples(hid_t file, const struct run_info *info, bool cou
         scale[i] = d->plane[i].scale;
     }
     hid_t group = H5Gopen2(file, "wire_table", H5P_DEFAULT);
-    bool good = group >= 0 && put_numbers(group, "plane", H5T_NATIVE_INT32, id, d->n_planes);
+    bool good = group >= 0 && hdf5_put_numbers(group, "plane", H5T_NATIVE_INT32, id, d->n_planes);
     if (good && counts) {
-        good = put_numbers(group, "pedestal", H5T_NATIVE_DOUBLE, pedestal, d->n_planes) &&
-               put_numbers(group, "scale", H5T_NATIVE_DOUBLE, scale, d->n_planes);
+        good = hdf5_put_numbers(group, "pedestal", H5T_NATIVE_DOUBLE, pedestal, d->n_planes) &&
+               hdf5_put_numbers(group, "scale", H5T_NATIVE_DOUBLE, scale, d->n_planes);
     }
     (void)H5Gclose(group);
     return good;

@@ -31,11 +31,6 @@ enum {
     FLUSH_MARGIN_BYTES = 4 * 1024 * 1024, /* its metadata and chunks begun, and more */
 };
 
-#define C(row, field, type, width)                                                                 \
-    {                                                                                              \
-#field, type, width, offsetof(struct row, field)                                           \
-    }
-
 struct pixel_row {
     int64_t event_id[3];
     uint32_t window;
@@ -43,12 +38,12 @@ struct pixel_row {
     int32_t value;
 };
 static const struct record_column pixel_columns[] = {
-    C(pixel_row, event_id, I64, 3),
-    C(pixel_row, window, U32, 1),
-    C(pixel_row, row, U16, 1),
-    C(pixel_row, col, U16, 1),
-    C(pixel_row, channel, U16, 1),
-    C(pixel_row, value, I32, 1),
+    RECORD_COLUMN(pixel_row, event_id, I64, 3),
+    RECORD_COLUMN(pixel_row, window, U32, 1),
+    RECORD_COLUMN(pixel_row, row, U16, 1),
+    RECORD_COLUMN(pixel_row, col, U16, 1),
+    RECORD_COLUMN(pixel_row, channel, U16, 1),
+    RECORD_COLUMN(pixel_row, value, I32, 1),
     {0},
 };
 
@@ -59,10 +54,10 @@ struct wire_row {
     float local_wire;
 };
 static const struct record_column wire_columns[] = {
-    C(wire_row, event_id, I64, 3),
-    C(wire_row, tpc, I32, 1),
-    C(wire_row, local_plane, I32, 1),
-    C(wire_row, local_wire, F32, 1),
+    RECORD_COLUMN(wire_row, event_id, I64, 3),
+    RECORD_COLUMN(wire_row, tpc, I32, 1),
+    RECORD_COLUMN(wire_row, local_plane, I32, 1),
+    RECORD_COLUMN(wire_row, local_wire, F32, 1),
     {0},
 };
 

@@ -3,48 +3,44 @@
 #include <math.h>
 #include <string.h>
 
-#define C(row, field, type, width)                                                                 \
-    {                                                                                              \
-#field, type, width, offsetof(struct row, field)                                           \
-    }
 enum { SCORES = 0 }; /* width 0: as record_table_create is told */
 
 const struct record_column record_decision_columns[] = {
-    C(record_decision_row, event_id, I64, 3),
-    C(record_decision_row, event_time_ns, U64, 1),
-    C(record_decision_row, decided_time_ns, U64, 1),
-    C(record_decision_row, fate, U8, 1),
-    C(record_decision_row, rules_fired, U32, 1),
-    C(record_decision_row, rules_prescaled, U32, 1),
-    C(record_decision_row, pass_through, U8, 1),
-    C(record_decision_row, incomplete, U8, 1),
-    C(record_decision_row, wires_missing, U32, 1),
-    C(record_decision_row, nonfinite_bins, U64, 1),
-    C(record_decision_row, masked_wires, U32, 1),
-    C(record_decision_row, hot_wires, U32, 1),
-    C(record_decision_row, masked_sha256, U8, SHA256_BYTES),
-    C(record_decision_row, windows, U32, 1),
-    C(record_decision_row, assembly_ns, U64, 1),
-    C(record_decision_row, reduce_ns, U64, 1),
-    C(record_decision_row, engine_ns, U64, 1),
-    C(record_decision_row, trigger_ns, U64, 1),
-    C(record_decision_row, latency_ns, U64, 1),
+    RECORD_COLUMN(record_decision_row, event_id, I64, 3),
+    RECORD_COLUMN(record_decision_row, event_time_ns, U64, 1),
+    RECORD_COLUMN(record_decision_row, decided_time_ns, U64, 1),
+    RECORD_COLUMN(record_decision_row, fate, U8, 1),
+    RECORD_COLUMN(record_decision_row, rules_fired, U32, 1),
+    RECORD_COLUMN(record_decision_row, rules_prescaled, U32, 1),
+    RECORD_COLUMN(record_decision_row, pass_through, U8, 1),
+    RECORD_COLUMN(record_decision_row, incomplete, U8, 1),
+    RECORD_COLUMN(record_decision_row, wires_missing, U32, 1),
+    RECORD_COLUMN(record_decision_row, nonfinite_bins, U64, 1),
+    RECORD_COLUMN(record_decision_row, masked_wires, U32, 1),
+    RECORD_COLUMN(record_decision_row, hot_wires, U32, 1),
+    RECORD_COLUMN(record_decision_row, masked_sha256, U8, SHA256_BYTES),
+    RECORD_COLUMN(record_decision_row, windows, U32, 1),
+    RECORD_COLUMN(record_decision_row, assembly_ns, U64, 1),
+    RECORD_COLUMN(record_decision_row, reduce_ns, U64, 1),
+    RECORD_COLUMN(record_decision_row, engine_ns, U64, 1),
+    RECORD_COLUMN(record_decision_row, trigger_ns, U64, 1),
+    RECORD_COLUMN(record_decision_row, latency_ns, U64, 1),
     {0},
 };
 
 const struct record_column record_scored_columns[] = {
-    C(record_scored_row, event_id, I64, 3),
-    C(record_scored_row, window, U32, 1),
-    C(record_scored_row, model, U32, 1),
-    C(record_scored_row, plane, U32, 1),
-    C(record_scored_row, first_bin, U32, 1),
-    C(record_scored_row, first_wire, U32, 1),
-    C(record_scored_row, n_active, U32, 1),
-    C(record_scored_row, truncated, U8, 1),
-    C(record_scored_row, missing_wires, U32, 1),
-    C(record_scored_row, masked_wires, U32, 1),
-    C(record_scored_row, score, F64, SCORES),
-    C(record_scored_row, score_raw, I64, SCORES),
+    RECORD_COLUMN(record_scored_row, event_id, I64, 3),
+    RECORD_COLUMN(record_scored_row, window, U32, 1),
+    RECORD_COLUMN(record_scored_row, model, U32, 1),
+    RECORD_COLUMN(record_scored_row, plane, U32, 1),
+    RECORD_COLUMN(record_scored_row, first_bin, U32, 1),
+    RECORD_COLUMN(record_scored_row, first_wire, U32, 1),
+    RECORD_COLUMN(record_scored_row, n_active, U32, 1),
+    RECORD_COLUMN(record_scored_row, truncated, U8, 1),
+    RECORD_COLUMN(record_scored_row, missing_wires, U32, 1),
+    RECORD_COLUMN(record_scored_row, masked_wires, U32, 1),
+    RECORD_COLUMN(record_scored_row, score, F64, SCORES),
+    RECORD_COLUMN(record_scored_row, score_raw, I64, SCORES),
     {0},
 };
 

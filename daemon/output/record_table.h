@@ -21,6 +21,12 @@ struct record_column {
     size_t offset;  /* in the row's struct */
 };
 
+/* A column that is called as its field. */
+#define RECORD_COLUMN(row, field, type, width)                                                     \
+    {                                                                                              \
+#field, type, width, offsetof(struct row, field)                                           \
+    }
+
 enum { RECORD_TABLE_COLUMNS = 20 };
 
 struct record_rows {

@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { BENCH_MAX_ROUNDS = 201, BENCH_MAX_SERIES = 24 };
+enum { BENCH_MAX_ROUNDS = 201 };
 #define BENCH_LARGEST_SPREAD 0.25
 
 struct goals; /* goals.h */

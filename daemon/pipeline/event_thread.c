@@ -292,6 +292,7 @@ void *pipeline_event_thread(void *arg)
     struct thread_clock clock = pipeline_clock(p, THREAD_event);
     enum pipeline_step step;
     uint64_t now;
+    slice_shorten();
     while ((step = pipeline_event_step(p, now = pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;

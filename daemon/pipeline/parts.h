@@ -10,6 +10,7 @@
 #include "assembly/assembler.h"
 #include "base/clock.h"
 #include "base/ring.h"
+#include "base/slice.h"
 #include "base/wake.h"
 #include "data/fragment.h"
 #include "data/monitor.h"

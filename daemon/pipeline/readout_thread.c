@@ -242,6 +242,7 @@ void *pipeline_readout_thread(void *arg)
     struct pipeline *p = arg;
     struct thread_clock clock = pipeline_clock(p, THREAD_readout);
     enum pipeline_step step;
+    slice_shorten();
     while ((step = pipeline_readout_step(p, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;

@@ -107,6 +107,7 @@ void *pipeline_worker_thread(void *arg)
     struct worker *w = arg;
     struct thread_clock clock = pipeline_clock(w->p, THREAD_workers);
     enum pipeline_step step;
+    slice_shorten();
     while ((step = pipeline_worker_step(w, pipeline_busy(&clock))) != STEP_END) {
         if (step == STEP_MOVED)
             continue;

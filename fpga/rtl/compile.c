@@ -11,7 +11,8 @@ static uint32_t pace(const struct stages *s)
     uint32_t outputs = s->dense[1]->out.channels;
     bool softmax = s->output != NULL && s->output->class == LAYER_SOFTMAX_TABLE;
     uint32_t cycles[] = {
-        s->build.slots / s->build.at_once * s->passes, 10, /* pooled places are held so long */
+        s->build.slots / s->build.at_once * s->passes,
+        s->build.slots * s->build.reuse / s->build.at_once, 10, /* pooled places are held so long */
         outputs + (softmax ? 5U : 2U) /* words of a result; exponentials are held so long */
     };
     uint32_t most = 0;

@@ -5,13 +5,18 @@
 //     slot q --> tap against all p --> N x CH lanes --> N x CH sums --> E slots a cycle: end
 //
 // The order of q is free: sums are modular, or unsigned and saturating (docs/model.md). The
-// whole window leaves at once, 8 + N/E + 4 cycles after its last slots, in a chain 4 later; S slots
+// whole window leaves at once, 7 + N/E + 4 cycles after its last slots, in a chain 4 later; S slots
 // may come in every cycle, windows at least N/S cycles apart, and 10.
+//
+// R > 1: N/R lanes a channel, which serve the output slots p, p + N/R .. in turn, each with a ring of
+// R sums behind it; a slot may come every R cycles. With E = N/R the sums go straight from the rings
+// to the ends, and the window leaves a cycle earlier.
 module conv_scatter #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
+    parameter int R = 1,  // slots that share a lane: 1, 2 or 4, divides N; 1 where S > 1
     parameter bit CHAINS = 1,  // 0: one channel comes in, whatever is loaded
-    parameter int E = 5 * S
+    parameter int E = R == 1 ? 5 * S : N / R > 5 ? 3 : N / R  // at most N/R
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -34,7 +39,9 @@ module conv_scatter #(
     output logic [N*(sparse_pkg::KEY_W+1)-1:0] key_o
 );
   import sparse_pkg::*;
+  localparam int LANES = N / R;
   localparam int GROUPS = (N + E - 1) / E;
+  localparam bit STRAIGHT = R > 1 && E == LANES;
   localparam int K = KEY_W + 1;
 
   logic [3:0] k_rows, k_cols;
@@ -61,11 +68,13 @@ module conv_scatter #(
     v_d <= rst_i ? '0 : v[DEEP-1:0];
     f_d <= f[DEEP-1:0];
     l_d <= rst_i ? '0 : l[DEEP-1:0];
-    for (int s = 0; s < S; s++) begin
-      q_row[s*8+:8] <= {2'b0, row_i[s*PLACE+:PLACE]} + {5'b0, k_rows[3:1]};
-      q_col[s*8+:8] <= {2'b0, col_i[s*PLACE+:PLACE]} + {5'b0, k_cols[3:1]};
+    if (R == 1 || valid_i) begin
+      for (int s = 0; s < S; s++) begin
+        q_row[s*8+:8] <= {2'b0, row_i[s*PLACE+:PLACE]} + {5'b0, k_rows[3:1]};
+        q_col[s*8+:8] <= {2'b0, col_i[s*PLACE+:PLACE]} + {5'b0, k_cols[3:1]};
+      end
+      x1 <= x_i;
     end
-    x1 <= x_i;
     x2 <= x1;
     x3 <= x2;
     x4 <= x3;
@@ -76,7 +85,31 @@ module conv_scatter #(
     if (f[0]) {p_row, p_col} <= {p_row_i, p_col_i};
   end
 
-  wire ends = chain ? l[11] : l[7];  // the last sum is made
+  // ---- turns of the lanes: as v, f and l from cycle 1 on, but for all R turns of a slot ----
+  logic [DEEP:0] tv, tf, tl;
+  logic [(DEEP+1)*2-1:0] turn;
+  if (R == 1) begin : g_no_turns
+    assign {tv, tf, tl, turn} = {v, f, l, {(2 * DEEP + 2) {1'b0}}};
+  end else begin : g_turns
+    logic goes, is_first, is_last;
+    logic [1:0] now;
+    always_ff @(posedge clk_i) begin
+      if (rst_i) goes <= 1'b0;
+      else if (valid_i) goes <= 1'b1;
+      else if (now == 2'(R - 1)) goes <= 1'b0;
+      if (valid_i) {is_first, is_last} <= {first_i, last_i};
+      now <= valid_i ? 2'd0 : now + 2'd1;
+    end
+    logic [DEEP*5-1:0] t;
+    delay_line #(.W(5), .N(DEEP - 1), .RESET(1)) u_t (
+        .clk_i, .rst_i, .d_i({goes, goes && is_first, goes && is_last, now}), .q_o(t));
+    for (genvar i = 0; i <= DEEP; i++) begin : g_i
+      assign {tv[i], tf[i], tl[i], turn[i*2+:2]} = i == 0 ? 5'd0 : t[(i-1)*5+:5];
+    end
+  end
+
+  // the last sum of the first turn is made
+  wire ends = chain ? tl[11] && turn[11*2+:2] == 2'd0 : tl[7] && turn[7*2+:2] == 2'd0;
 
   // ---- mask and place of every slot, kept until the sums are ready ----
   logic [N-1:0] keep, keep_last, keep_end;
@@ -92,7 +125,15 @@ module conv_scatter #(
 
   // ---- lanes and sums: a filter sees the one channel, a link of a chain its own ----
   logic [N*CH*ACC_W-1:0] done;
-  for (genvar p = 0; p < N; p++) begin : g_p
+  logic [LANES*CH*ACC_W-1:0] newest;
+  for (genvar p = 0; p < LANES; p++) begin : g_p
+    logic [R*2*PLACE-1:0] places;
+    logic [2*PLACE-1:0] place;
+    for (genvar i = 0; i < R; i++) begin : g_place
+      assign places[i*2*PLACE+:2*PLACE] = {p_row[(i*LANES+p)*PLACE+:PLACE],
+                                           p_col[(i*LANES+p)*PLACE+:PLACE]};
+    end
+    in_turn #(.W(2 * PLACE), .R(R)) u_place (.turn_i(turn[1*2+:2]), .x_i(places), .x_o(place));
     logic [S*CH*ACC_W-1:0] r, next;
     for (genvar s = 0; s < S; s++) begin : g_s
       logic near_c, near;
@@ -101,14 +142,14 @@ module conv_scatter #(
       wire [X_W-1:0] x_1 = chain ? x5[(s*CH+1)*X_W+:X_W] : x_0;
       wire [X_W-1:0] x_2 = chain ? x7[(s*CH+2)*X_W+:X_W] : x_0;
       conv_tap u_tap (
-          .row0_i({2'b0, p_row[p*PLACE+:PLACE]}), .col0_i({2'b0, p_col[p*PLACE+:PLACE]}),
+          .row0_i({2'b0, place[PLACE+:PLACE]}), .col0_i({2'b0, place[PLACE-1:0]}),
           .row_i(q_row[s*8+:8]), .col_i(q_col[s*8+:8]), .k_rows_i(k_rows), .k_cols_i(k_cols),
           .inside_o(near_c), .tap_o(tap_c));
       // at the cycle in which a lane wants them
       logic [5*(TAP_W+1)-1:0] at;
       delay_line #(.W(TAP_W + 1), .N(4)) u_at (
           .clk_i, .rst_i, .d_i({near, tap}), .q_o(at));
-      always_ff @(posedge clk_i) {near, tap} <= {near_c && v[1], tap_c};
+      always_ff @(posedge clk_i) {near, tap} <= {near_c && tv[1], tap_c};
       for (genvar c = 0; c < CH; c++) begin : g_c
         logic [ACC_W-1:0] from;
         wire near_here = chain ? at[2*c*(TAP_W+1)+TAP_W] : near;
@@ -127,33 +168,40 @@ module conv_scatter #(
       end
     end
     for (genvar c = 0; c < CH; c++) begin : g_sum
-      logic [ACC_W-1:0] acc, fresh, next_acc;
+      logic [R*ACC_W-1:0] ring;
+      logic [ACC_W-1:0] fresh, next_acc;
+      assign newest[(p*CH+c)*ACC_W+:ACC_W] = ring[ACC_W-1:0];
       always_comb begin
         fresh = r[c*ACC_W+:ACC_W];
         for (int s = 1; s < S; s++) fresh = fresh + r[(s*CH+c)*ACC_W+:ACC_W];
       end
       adder_choice #(.W(ACC_W)) u_sum (
-          .a_i(fresh), .begins_i(chain ? f[6+2*c] : f[6]), .begin_i('0), .before_i(acc),
-          .sum_o(next_acc));
-      always_ff @(posedge clk_i) begin
-        if (chain ? v[6+2*c] : v[6]) acc <= next_acc;
-        if (chain ? l[7+2*c] : l[7]) done[(p*CH+c)*ACC_W+:ACC_W] <= acc;
+          .a_i(fresh), .begins_i(chain ? tf[6+2*c] : tf[6]), .begin_i('0),
+          .before_i(ring[(R-1)*ACC_W+:ACC_W]), .sum_o(next_acc));
+      always_ff @(posedge clk_i)
+        if (chain ? tv[6+2*c] : tv[6]) ring <= (R * ACC_W)'({ring, next_acc});
+      for (genvar i = 0; i < R; i++) begin : g_done
+        wire mine = chain ? tl[7+2*c] && turn[(7+2*c)*2+:2] == 2'(i)
+                          : tl[7] && turn[7*2+:2] == 2'(i);
+        always_ff @(posedge clk_i)
+          if (mine) done[((i*LANES+p)*CH+c)*ACC_W+:ACC_W] <= ring[ACC_W-1:0];
       end
     end
   end
 
   // ---- E slots a cycle through the end units ----
-  logic [GROUPS+4:0] g;  // g[i]: group i enters; 4 cycles later it leaves
-  always_ff @(posedge clk_i) g <= rst_i ? '0 : {g[GROUPS+3:0], ends};
+  logic [GROUPS+4:0] g_d;
+  wire [GROUPS+4:0] g = STRAIGHT ? {g_d[GROUPS+3:0], ends} : g_d;  // g[i]: group i enters; 4 cycles later it leaves
+  always_ff @(posedge clk_i) g_d <= rst_i ? '0 : {g_d[GROUPS+3:0], ends};
   logic [E*CH*ACC_W-1:0] from;
   logic [E-1:0] from_keep;
   wire [E*GROUPS*CH*ACC_W-1:0] padded = (E * GROUPS * CH * ACC_W)'(done);
-  wire [E*GROUPS-1:0] padded_keep = (E * GROUPS)'(keep_end);
+  wire [E*GROUPS-1:0] padded_keep = (E * GROUPS)'(STRAIGHT ? keep_last : keep_end);
   always_comb begin
-    from = '0;
+    from = STRAIGHT ? (E * CH * ACC_W)'(newest) : '0;
     from_keep = '0;
     for (int i = 0; i < GROUPS; i++) begin
-      from = from | (g[i] ? padded[i*E*CH*ACC_W+:E*CH*ACC_W] : '0);
+      if (!STRAIGHT) from = from | (g[i] ? padded[i*E*CH*ACC_W+:E*CH*ACC_W] : '0);
       from_keep = from_keep | (g[i] ? padded_keep[i*E+:E] : '0);
     end
   end

@@ -1,20 +1,21 @@
 // dense_end: from the sums of the first dense layer to what the second multiplies, 3 cycles: wrap
 // in the accumulator's type, round (and relu), overflow. An end serves G outputs, one a cycle.
 module dense_end #(
-    parameter int G = 1  // a power of 2
+    parameter int G = 1,  // a power of 2
+    parameter int R = 1  // times as many passes, as in dense_first
 ) (
     input logic clk_i,
     input logic we_i,  // a type word
-    input logic [$clog2(sparse_pkg::PASSES*G)-1:0] cfg_at_i,  // {pass, output}
+    input logic [$clog2(sparse_pkg::PASSES*R*G)-1:0] cfg_at_i,  // {pass, output}
     input logic [sparse_pkg::DATA_W-1:0] cfg_data_i,
     input logic [sparse_pkg::D1_W-1:0] acc_mask_i,  // bits of the accumulator
     input logic [sparse_pkg::D1_W-1:0] acc_sign_i,  // the highest of them
-    input logic [$clog2(sparse_pkg::PASSES*G)-1:0] at_i,  // {pass, output} whose sum comes
+    input logic [$clog2(sparse_pkg::PASSES*R*G)-1:0] at_i,  // {pass, output} whose sum comes
     input logic [sparse_pkg::D1_W-1:0] acc_i,
     output logic [sparse_pkg::X_W-1:0] z_o  // 2 cycles later, not yet registered
 );
   import sparse_pkg::*;
-  (* ram_style = "distributed" *) logic [X_W+6:0] kinds[PASSES*G];  // {mask, relu, signed, modes}
+  (* ram_style = "distributed" *) logic [X_W+6:0] kinds[PASSES*R*G];  // {mask, relu, signed, modes}
   logic [X_W+6:0] kind, kind_d;
   logic [D1_W-1:0] wrapped;
   wire sign = |(acc_i & acc_sign_i);

@@ -5,16 +5,17 @@
 //
 // 6 cycles from the place to the sum with its products.
 module dense_output #(
-    parameter int S = 1
+    parameter int S = 1,
+    parameter int R = 1  // times as many passes and places, as in dense_first
 ) (
     input logic clk_i,
     input logic weight_we_i,  // of the place of cfg_at_i, CH weights
-    input logic bias_we_i,  // of the pass in cfg_at_i[2:1]
-    input logic [7:0] cfg_at_i,
+    input logic bias_we_i,  // of the pass in cfg_at_i[1 ..]
+    input logic [7+$clog2(R):0] cfg_at_i,
     input logic [sparse_pkg::DATA_W-1:0] cfg_data_i,
-    input logic [S*8-1:0] address_i,  // cycle 0: places, with the pass's begin
+    input logic [S*(8+$clog2(R))-1:0] address_i,  // cycle 0: places, with the pass's begin
     input logic [S*sparse_pkg::CH*sparse_pkg::X_W-1:0] x_i,  // cycle 2
-    input logic [1:0] pass4_i,  // cycle 4
+    input logic [$clog2(sparse_pkg::PASSES*R)-1:0] pass4_i,  // cycle 4
     input logic valid5_i,  // cycle 5
     input logic first5_i,
     input logic last5_i,
@@ -22,11 +23,13 @@ module dense_output #(
 );
   import sparse_pkg::*;
   localparam int SUM = X_W + W_W + 2;
-  (* ram_style = "distributed" *) logic [D1_W-1:0] biases[PASSES];
+  localparam int AT = 8 + $clog2(R);
+  localparam int PASS = $clog2(PASSES * R);
+  (* ram_style = "distributed" *) logic [D1_W-1:0] biases[PASSES*R];
 
   logic [S*SUM-1:0] sums;
   for (genvar s = 0; s < S; s++) begin : g_s
-    (* ram_style = "block" *) logic [CH*W_W-1:0] weight[256];
+    (* ram_style = "block" *) logic [CH*W_W-1:0] weight[256*R];
     logic [CH*W_W-1:0] read, w;
     logic signed [X_W+W_W-1:0] m0, m1, m2, p0, p1, p2;
     logic [SUM-1:0] two, three;
@@ -35,7 +38,7 @@ module dense_output #(
     adder_two #(.W(SUM)) u_three (.a_i(two), .b_i({{2{p2[X_W+W_W-1]}}, p2}), .sum_o(three));
     always_ff @(posedge clk_i) begin
       if (weight_we_i) weight[cfg_at_i] <= cfg_data_i[CH*W_W-1:0];
-      read <= weight[address_i[s*8+:8]];
+      read <= weight[address_i[s*AT+:AT]];
       w <= read;
       m0 <= $signed(x_i[(s*CH+0)*X_W+:X_W]) * $signed(w[0*W_W+:W_W]);
       m1 <= $signed(x_i[(s*CH+1)*X_W+:X_W]) * $signed(w[1*W_W+:W_W]);
@@ -54,7 +57,7 @@ module dense_output #(
   adder_choice #(.W(D1_W)) u_sum (
       .a_i(fresh), .begins_i(first5_i), .begin_i(bias), .before_i(acc), .sum_o(next));
   always_ff @(posedge clk_i) begin
-    if (bias_we_i) biases[cfg_at_i[2:1]] <= cfg_data_i[D1_W-1:0];
+    if (bias_we_i) biases[cfg_at_i[1+:PASS]] <= cfg_data_i[D1_W-1:0];
     bias <= biases[pass4_i];
     if (valid5_i) acc <= next;
     if (valid5_i && last5_i) sum_o <= next;

@@ -3,6 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool rtl_build_exists(const struct rtl_build *b)
+{
+    return b->slots >= RTL_SLOTS_MIN && b->slots <= RTL_SLOTS_MAX && b->at_once >= 1 &&
+           b->at_once <= RTL_MOST_AT_ONCE && b->slots % b->at_once == 0 && b->filters >= 1 &&
+           b->filters <= RTL_CHANNELS && (b->reuse == 1 || b->reuse == 2 || b->reuse == 4) &&
+           b->slots % b->reuse == 0 && (b->reuse == 1 || b->at_once == 1);
+}
+
 void image_init(struct image *im)
 {
     *im = (struct image){0};
@@ -52,17 +60,20 @@ static uint32_t check_of(const struct image *im)
     return check;
 }
 
-uint8_t *image_finish(const struct image *im, uint32_t slots, const struct image_facts *facts,
-                      size_t *bytes)
+uint8_t *image_finish(const struct image *im, const struct rtl_build *build,
+                      const struct image_facts *facts, size_t *bytes)
 {
     size_t records = ((size_t)im->n * IMAGE_RECORD_BYTES + 63) / 64 * 64;
     *bytes = IMAGE_HEADER_BYTES + records + sizeof *facts;
     uint8_t *block = im->no_memory || im->n == 0 ? NULL : calloc(1, *bytes);
     if (block == NULL)
         return NULL;
-    const uint32_t header[] = {IMAGE_MAGIC, IMAGE_VERSION,
-                               im->n,       check_of(im),
-                               slots,       (uint32_t)(IMAGE_HEADER_BYTES + records),
+    const uint32_t header[] = {IMAGE_MAGIC,
+                               IMAGE_VERSION,
+                               im->n,
+                               check_of(im),
+                               build->slots | (build->reuse - 1) << 8,
+                               (uint32_t)(IMAGE_HEADER_BYTES + records),
                                im->filters};
     memcpy(block, header, sizeof header);
     memcpy(block + IMAGE_HEADER_BYTES, im->record, (size_t)im->n * IMAGE_RECORD_BYTES);

@@ -2,7 +2,8 @@
  * the kernel's configuration bus (sparse_pkg.sv and loader.sv have the other side).
  *
  *     64 bytes   "SPRT", version, number of records, exclusive or of their words, N of the
- *                kernel, offset of the facts, filters of the first convolution; rest 0
+ *                kernel and above 8 bits its R - 1, offset of the facts, filters of the first
+ *                convolution; rest 0
  *     records    16 bytes each: u64 data | u24 address, u8 0 | u24 0, u8 unit
  *     facts      what a host must know of the network; the kernel does not read them
  *
@@ -34,14 +35,16 @@ enum {
     RTL_D2_BITS = 44,
     RTL_D2_SHIFT = 4,
     RTL_CHANNELS = 3,
-    RTL_LANE_OUTPUTS = 20,
+    RTL_LANE_OUTPUTS = 20, /* a pass; with a reuse of R an R-th of them, and R times as many ... */
     RTL_PASSES = 4,
-    RTL_PLACES = 256,
+    RTL_PLACES = 256, /* ... passes, and places in all passes */
+    RTL_MOST_REUSE = 4,
     RTL_OUTPUTS = 10,
     RTL_SIDE = 64,
     RTL_KERNEL = 9,
     RTL_INPUT_SHIFT = 7,
     RTL_MIN_WIDTH = 22,
+    RTL_MOST_PACE = 255,
 };
 
 enum rtl_unit {
@@ -76,13 +79,19 @@ enum rtl_global {
     GLOBAL_PASSES,
 };
 
-/* Parameters of a kernel's build: N, S and F of sparse_kernel.sv. An image for one slot a cycle
+/* Parameters of a kernel's build: N, S, F and R of sparse_kernel.sv. An image for one slot a cycle
  * also runs on a kernel that takes two, but at the pace of one. */
 struct rtl_build {
     uint32_t slots;
     uint32_t at_once; /* slots a cycle; divides `slots` */
     uint32_t filters; /* of the first convolution */
+    uint32_t reuse;   /* slots that share a lane: 1, 2 or 4, divides `slots`; 1 where at_once > 1 */
 };
+
+enum { RTL_SLOTS_MIN = 8, RTL_SLOTS_MAX = 63, RTL_MOST_AT_ONCE = 2 };
+
+/* Whether there is such a kernel. */
+bool rtl_build_exists(const struct rtl_build *b);
 
 /* Numbers as in hls/kernel_abi.h, struct kernel_info. */
 struct image_facts {
@@ -108,9 +117,9 @@ void image_fini(struct image *im);
 /* One write on the configuration bus. */
 void image_put(struct image *im, enum rtl_unit unit, uint32_t address, uint64_t data);
 
-/* The finished image for a kernel with `slots` lanes (its N) in one block of *bytes, the
- * caller's to free; NULL: no memory, or more records than a kernel takes. */
-uint8_t *image_finish(const struct image *im, uint32_t slots, const struct image_facts *facts,
-                      size_t *bytes);
+/* The finished image for a kernel of this build in one block of *bytes, the caller's to free; NULL:
+ * no memory, or more records than a kernel takes. */
+uint8_t *image_finish(const struct image *im, const struct rtl_build *build,
+                      const struct image_facts *facts, size_t *bytes);
 
 #endif

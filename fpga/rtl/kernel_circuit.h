@@ -15,9 +15,9 @@
 extern "C" {
 #endif
 
-/* What it was built with, and an image must be made for: N, S, F of sparse_kernel.sv. */
+/* What it was built with, and an image must be made for: N, S, F, R of sparse_kernel.sv. */
 struct kernel_build {
-    uint32_t slots, at_once, filters;
+    uint32_t slots, at_once, filters, reuse;
 };
 
 /* Lives as long as the library. */

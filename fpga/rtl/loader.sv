@@ -1,6 +1,6 @@
 // loader: reads an image from beats and writes it to the configuration bus, a record a cycle.
-//     first beat: u32 magic "SPRT", version, records, check, N, (for the host), filters of the
-//                 first convolution, 0 ...
+//     first beat: u32 magic "SPRT", version, records, check, N and above 8 bits R - 1, (for the
+//                 host), filters of the first convolution, 0 ...
 //     then records of 16 bytes, four a beat: [63:0] data [87:64] address [119:96] 0 [127:120] unit
 // The check is the exclusive or of all 32-bit words of the records. The first thing that is wrong
 // is kept in error_o; the rest of the image is then read and not written. The end of a run is the
@@ -8,6 +8,7 @@
 module loader #(
     parameter int N = 20,
     parameter int S = 1,
+    parameter int R = 1,
     parameter int F = sparse_pkg::CH
 ) (
     input logic clk_i,
@@ -53,7 +54,7 @@ module loader #(
       U_DENSE1_WEIGHT: addresses = ADDR_W'(OUTPUTS * 256);
       U_DENSE1_QUANT: addresses = ADDR_W'(256);
       U_DENSE1_OUT: addresses = ADDR_W'(OUTPUTS * 8);
-      U_DENSE1_SETUP: addresses = ADDR_W'(2 + PASSES);
+      U_DENSE1_SETUP: addresses = ADDR_W'(2 + PASSES * R);
       U_DENSE2_WEIGHT: addresses = ADDR_W'(OUTPUTS * 64);
       U_DENSE2_SETUP: addresses = ADDR_W'(32);
       U_TABLE: addresses = ADDR_W'(2048);
@@ -89,7 +90,7 @@ module loader #(
       U_DENSE1_QUANT: wide = |value[63:CH*11];
       U_DENSE1_SETUP: begin
         if (at == 8'd0) wide = |value[63:5];
-        else if (at != 8'd1) wide = |value[63:8];
+        else if (at != 8'd1) wide = |value[63:8+$clog2(R)];
       end
       U_DENSE2_SETUP: wide = |value[63:D2_W];
       U_TABLE: wide = |value[63:18];
@@ -115,7 +116,7 @@ module loader #(
         4'd4: value_fits = byte_long && value[7:0] >= 8'd22 && value[7:0] <= 8'd64;
         4'd8: value_fits = byte_long && value[7:0] >= 8'd10;
         4'd9: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'd10;
-        4'd10: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'(PASSES);
+        4'd10: value_fits = byte_long && value[7:0] != 0 && value[7:0] <= 8'(PASSES * R);
         default: ;
       endcase
     if ((record[127:120] == U_A_SETUP || record[127:120] == U_B_SETUP) && at == 8'd0)
@@ -125,16 +126,17 @@ module loader #(
 
   // every register on which the schedule rests, and pace for all passes and outputs
   localparam int STEPS = N / S;
+  localparam int PASS = $clog2(PASSES * R);
   localparam int LIST_BEATS = (N + 16) / 16;
   logic [GLOBALS:0] given;  // the last: what the scores go through
   logic [7:0] pace, beats;
   logic [3:0] outputs;
-  logic [2:0] passes;
+  logic [PASS:0] passes;
   logic [1:0] form;
   logic softmax;
-  wire [8:0] busy = 9'(STEPS) * {6'd0, passes};
-  wire paced = {1'b0, pace} >= busy && pace >= {4'd0, outputs} + (softmax ? 8'd5 : 8'd2) &&
-      (passes == 3'd1 || 9'(STEPS) >= {5'd0, outputs}) &&
+  wire [PASS+6:0] busy = (PASS + 7)'(STEPS) * {6'd0, passes};
+  wire paced = (PASS + 7)'(pace) >= busy && (R == 1 || pace >= 8'(STEPS * R)) && pace >= {4'd0, outputs} + (softmax ? 8'd5 : 8'd2) &&
+      (passes == (PASS + 1)'(1) || 9'(STEPS) >= {5'd0, outputs}) &&
       beats <= (form == 2'd0 ? 8'(LIST_BEATS) : form == 2'd1 ? 8'd128 : 8'd64);
 
   // a record is judged in one cycle, and written or not in the next
@@ -169,7 +171,7 @@ module loader #(
         if (beat_i[31:0] != MAGIC) error_o <= E_MAGIC;
         else if (beat_i[63:32] != VERSION) error_o <= E_VERSION;
         else if (beat_i[95:64] == 0 || beat_i[95:64] > MOST_RECORDS ||
-                 {beat_i[91:64], 4'd0} + 32'd64 > bytes_i || beat_i[159:128] != N ||
+                 {beat_i[91:64], 4'd0} + 32'd64 > bytes_i || beat_i[159:128] != N + ((R - 1) << 8) ||
                  beat_i[223:192] > F) error_o <= E_SIZE;
       end else begin
         held <= beat_i;
@@ -187,7 +189,7 @@ module loader #(
           if (record[67:64] == 4'd2) beats <= record[7:0];
           if (record[67:64] == 4'd8) pace <= record[7:0];
           if (record[67:64] == 4'd9) outputs <= record[3:0];
-          if (record[67:64] == 4'd10) passes <= record[2:0];
+          if (record[67:64] == 4'd10) passes <= record[PASS:0];
         end
         if (record[127:120] == U_TABLE_SETUP && at == 8'd0) begin
           given[GLOBALS] <= 1'b1;

@@ -244,6 +244,8 @@ def main() -> None:
                         help="slots a cycle, S of the kernel (default 1)")
     parser.add_argument("--filters", type=int, default=3,
                         help="filters of the first convolution, F of the kernel (default 3)")
+    parser.add_argument("--reuse", type=int, default=1,
+                        help="slots that share a lane, R of the kernel (default 1)")
     parser.add_argument("--modules", action="store_true", help="a line for each kind of module too")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of sentences")
     parser.add_argument("--keep", type=Path,
@@ -254,6 +256,8 @@ def main() -> None:
         parameters["S"] = arguments.at_once
     if arguments.filters != 3:
         parameters["F"] = arguments.filters
+    if arguments.reuse != 1:
+        parameters["R"] = arguments.reuse
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -262,13 +266,14 @@ def main() -> None:
     paths = longest(cells)
     if arguments.json:
         print(json.dumps({"slots": arguments.slots, "at_once": arguments.at_once,
-                          "filters": arguments.filters, "lut": luts(total), "levels": paths.levels,
+                          "filters": arguments.filters, "reuse": arguments.reuse, "lut": luts(total), "levels": paths.levels,
                           "carries": paths.carries, **total}))
         return
     if arguments.modules:
         for kind, (count, own) in sorted(by_module(modules, arguments.top).items()):
             print(f"{count:4} {kind:14} {sentence(own)}")
-    print(f"{arguments.top} N={arguments.slots} S={arguments.at_once} F={arguments.filters}: "
+    print(f"{arguments.top} N={arguments.slots} S={arguments.at_once} F={arguments.filters} "
+          f"R={arguments.reuse}: "
           f"{sentence(total)}; "
           f"longest path {paths.levels} LUT levels, {paths.carries} CARRY4")
     if arguments.modules:

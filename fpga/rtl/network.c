@@ -24,18 +24,15 @@ static void complete(struct xclbin *x, const struct image_facts *f)
     (void)snprintf(x->model_sha256, sizeof x->model_sha256, "%s", f->model_sha256);
 }
 
-enum { SLOTS_MIN = 8, SLOTS_MAX = 63, MOST_AT_ONCE = 2 }; /* as sparse-rtl takes them */
-
 static bool build_of(const struct xclbin *x, struct rtl_build *b, struct error *err)
 {
-    *b = (struct rtl_build){.slots = x->n_slots, .at_once = x->at_once, .filters = x->filters};
-    return (b->slots >= SLOTS_MIN && b->slots <= SLOTS_MAX && b->at_once >= 1 &&
-            b->at_once <= MOST_AT_ONCE && b->slots % b->at_once == 0 && b->filters >= 1 &&
-            b->filters <= RTL_CHANNELS) ||
+    *b = (struct rtl_build){
+        .slots = x->n_slots, .at_once = x->at_once, .filters = x->filters, .reuse = x->reuse};
+    return rtl_build_exists(b) ||
            error_set(err, ERROR_CONFIG,
-                     "kernel %s: user metadata: n_slots = %u, at_once = %u, filters = %u: there is "
-                     "no such kernel",
-                     x->kernel, b->slots, b->at_once, b->filters);
+                     "kernel %s: user metadata: n_slots = %u, at_once = %u, filters = %u, reuse = "
+                     "%u: there is no such kernel",
+                     x->kernel, b->slots, b->at_once, b->filters, b->reuse);
 }
 
 bool network_init(struct network *n, struct xclbin *x, const struct model *m, struct error *err)
@@ -49,7 +46,7 @@ bool network_init(struct network *n, struct xclbin *x, const struct model *m, st
         return false;
     image_init(&im);
     if (compile_model(m, &build, x->form == KERNEL_IMAGE, &im, &facts, err)) {
-        n->image = image_finish(&im, build.slots, &facts, &bytes);
+        n->image = image_finish(&im, &build, &facts, &bytes);
         n->bytes = bytes;
         if (n->image == NULL)
             (void)error_set(err, ERROR_SYSTEM, "%s: no memory for its image", m->path);

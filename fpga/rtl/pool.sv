@@ -3,10 +3,12 @@
 // reciprocal of the area, rounded once; later ones and those of a partial place get 0.
 //
 // start_i with a window, at least N/S cycles apart; slot p leaves 9 + p/S cycles later, its
-// place's number 1 + p/S cycles later.
+// place's number 1 + p/S cycles later. With R > 1 a slot leaves every R cycles, the first R - 1
+// cycles later.
 module pool #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
+    parameter int R = 1,  // cycles a slot takes: 1, 2 or 4
     parameter int C = sparse_pkg::CH,  // channels
     parameter int OUT = 27
 ) (
@@ -39,7 +41,14 @@ module pool #(
   logic [N*K-1:0] p_key, q_key;
   logic [N-1:0] earlier;
   logic [L_W-1:0] left;
-  wire run = left != 0;
+  logic [1:0] turn;
+  wire step = turn == 2'(R - 1);
+  wire run = left != 0 && step;
+  if (R == 1) begin : g_no_turns
+    assign turn = '0;
+  end else begin : g_turns
+    always_ff @(posedge clk_i) turn <= (start_i || step) ? 2'd0 : turn + 2'd1;
+  end
   always_ff @(posedge clk_i) begin
     if (rst_i) left <= '0;
     else if (start_i) left <= L_W'(STEPS);
@@ -47,7 +56,7 @@ module pool #(
     if (start_i) begin
       {y, p_key, q_key} <= {y_i, key_i, key_i};
       earlier <= '0;
-    end else begin
+    end else if (step) begin
       p_key <= p_key >> (S * K);
       earlier <= ~(~earlier << S);
     end

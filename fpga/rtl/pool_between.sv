@@ -3,7 +3,8 @@
 // It pools the first channel only: a chain of three with a pool between would be another network.
 module pool_between #(
     parameter int N = 20,
-    parameter int S = 1  // slots a cycle
+    parameter int S = 1,  // slots a cycle
+    parameter int R = 1  // or a slot every R cycles
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -66,7 +67,7 @@ module pool_between #(
   logic [S-1:0] carries;
   logic [S*KEY_W-1:0] ek, pk;
   logic [S*X_W-1:0] px;
-  pool #(.N(N), .S(S), .C(1), .OUT(X_W)) u_pool (
+  pool #(.N(N), .S(S), .R(R), .C(1), .OUT(X_W)) u_pool (
       .clk_i, .rst_i, .recip_i(recip), .saturates_i(saturates), .sum_mask_i(sum_mask),
       .type_i(types), .start_i(start), .y_i(bank), .key_i(keys), .early_valid_o(ev),
       .early_last_o(el), .early_key_o(ek), .valid_o(pv), .first_o(pf), .last_o(pl),
@@ -84,7 +85,7 @@ module pool_between #(
   logic [7:0] started;
   always_ff @(posedge clk_i) begin
     started <= rst_i ? '0 : {started[6:0], start};
-    occupied_p <= started[7] ? occupied_held : occupied_p >> S;
+    if (started[7] || R == 1 || pv) occupied_p <= started[7] ? occupied_held : occupied_p >> S;
   end
   logic [N-1:0] occupied_held;
   always_ff @(posedge clk_i) if (start) occupied_held <= occupieds;

@@ -3,11 +3,13 @@
 //
 //     beats --> window_input --> conv_gather --> pool_between --> conv_scatter --> pool -->
 //               N pixels         S slots a cycle (if used)        S slots a cycle  S places
+//                                or one in R cycles
 //           --> dense_first --> dense_second --> score_table --> scores
 //               S places a cycle an output a cycle
 module sparse_core #(
     parameter int N = 20,
     parameter int S = 1,  // slots a cycle: 1, or 2 where N is even
+    parameter int R = 1,  // slots that share a lane: 1, 2 or 4, divides N; 1 where S > 1
     parameter int F = sparse_pkg::CH  // filters of the first convolution
 ) (
     input logic clk_i,
@@ -38,7 +40,7 @@ module sparse_core #(
   logic is_signed;
   logic [47:0] input_type;
   logic [7:0] pace;
-  logic [2:0] passes;
+  logic [$clog2(PASSES*R):0] passes;
   always_ff @(posedge clk_i)
     if (cfg_we_i && cfg_unit_i == U_GLOBAL) begin
       case (cfg_addr_i[3:0])
@@ -52,7 +54,7 @@ module sparse_core #(
         4'd7: input_type <= cfg_data_i[47:0];
         4'd8: pace <= cfg_data_i[7:0];
         4'd9: outputs_o <= cfg_data_i[3:0];
-        4'd10: passes <= cfg_data_i[2:0];
+        4'd10: passes <= cfg_data_i[$clog2(PASSES*R):0];
         default: ;
       endcase
     end
@@ -73,7 +75,7 @@ module sparse_core #(
   logic [S-1:0] a_occupied;
   logic [S*PLACE-1:0] a_row, a_col;
   logic [S*CH*Y_W-1:0] a_x;
-  conv_gather #(.N(N), .S(S), .F(F)) u_conv_a (
+  conv_gather #(.N(N), .S(S), .R(R), .F(F)) u_conv_a (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .start_i(start),
       .row_i(in_row), .col_i(in_col), .occupied_i(in_occupied), .x_i(in_x), .p_row_o(a_p_row),
       .p_col_o(a_p_col), .valid_o(a_valid), .first_o(a_first), .last_o(a_last), .row_o(a_row),
@@ -84,7 +86,7 @@ module sparse_core #(
   logic [S-1:0] m_occupied;
   logic [S*PLACE-1:0] m_row, m_col;
   logic [S*CH*X_W-1:0] m_x;
-  pool_between #(.N(N), .S(S)) u_pool_a (
+  pool_between #(.N(N), .S(S), .R(R)) u_pool_a (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .p_row_i(a_p_row),
       .p_col_i(a_p_col), .valid_i(a_valid), .first_i(a_first), .last_i(a_last), .row_i(a_row),
       .col_i(a_col), .occupied_i(a_occupied), .x_i(a_x), .p_row_o(m_p_row), .p_col_o(m_p_col),
@@ -104,7 +106,7 @@ module sparse_core #(
   logic b_valid;
   logic [N*CH*Y_W-1:0] b_y;
   logic [N*(KEY_W+1)-1:0] b_key;
-  conv_scatter #(.N(N), .S(S), .CHAINS(F > 1)) u_conv_b (
+  conv_scatter #(.N(N), .S(S), .R(R), .CHAINS(F > 1)) u_conv_b (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .valid_i(m_valid),
       .first_i(m_first), .last_i(m_last), .p_row_i(m_p_row), .p_col_i(m_p_col), .row_i(m_row),
       .col_i(m_col), .occupied_i(m_occupied), .x_i(m_x), .key_i(key), .valid_o(b_valid),
@@ -122,16 +124,16 @@ module sparse_core #(
       .key_o(p_key), .x_o(p_x));
 
   logic d1_soon, d1_valid, d1_last;
-  logic [1:0] d1_pass;
-  logic [OUTPUTS*X_W-1:0] d1_x;
-  dense_first #(.N(N), .S(S)) u_dense1 (
+  logic [$clog2(PASSES*R)-1:0] d1_pass;
+  logic [OUTPUTS/R*X_W-1:0] d1_x;
+  dense_first #(.N(N), .S(S), .R(R)) u_dense1 (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .passes_i(passes),
       .early_valid_i(early_valid), .early_last_i(early_last), .early_key_i(early_key), .x_i(p_x),
       .soon_o(d1_soon), .pass_o(d1_pass), .valid_o(d1_valid), .last_o(d1_last), .x_o(d1_x));
 
   logic d2_valid, d2_first, d2_last;
   logic [D2_W-1:0] d2_y;
-  dense_second u_dense2 (
+  dense_second #(.R(R)) u_dense2 (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .outputs_i(outputs_o),
       .soon_i(d1_soon), .pass_i(d1_pass), .valid_i(d1_valid), .last_i(d1_last), .x_i(d1_x),
       .valid_o(d2_valid), .first_o(d2_first), .last_o(d2_last), .y_o(d2_y));

@@ -11,6 +11,7 @@
 module sparse_kernel #(
     parameter int N = 20,  // slots: 8 .. 63
     parameter int S = 1,  // slots a cycle: 1, or 2 where N is even
+    parameter int R = 1,  // slots that share a lane: 1, 2 or 4, divides N; 1 where S > 1
     parameter int F = sparse_pkg::CH  // filters of the first convolution: 1 .. 3
 ) (
     input logic clk_i,
@@ -94,7 +95,7 @@ module sparse_kernel #(
   logic [31:0] records;
   logic [7:0] load_error;
   wire loading = state == HEADER || state == LOAD;
-  loader #(.N(N), .S(S), .F(F)) u_loader (
+  loader #(.N(N), .S(S), .R(R), .F(F)) u_loader (
       .clk_i, .rst_i(rst), .clear_i(load_clear), .header_i(state == HEADER),
       .valid_i(read_valid && loading), .ready_o(load_ready), .beat_i(beat), .bytes_i(image_bytes),
       .records_o(records), .idle_o(load_idle), .judge_i(state == LOAD_END), .error_o(load_error),
@@ -106,7 +107,7 @@ module sparse_kernel #(
   logic [8:0] beats;
   logic [3:0] outputs;
   // what an ended run has left half done is forgotten
-  sparse_core #(.N(N), .S(S), .F(F)) u_core (
+  sparse_core #(.N(N), .S(S), .R(R), .F(F)) u_core (
       .clk_i, .rst_i(rst || state == CHECK), .cfg_we_i(cfg_we), .cfg_unit_i(cfg_unit), .cfg_addr_i(cfg_addr),
       .cfg_data_i(cfg_data), .room_i(room), .valid_i(read_valid && state == RUN && !lost),
       .ready_o(core_ready), .beat_i(beat), .ended_o(ended), .counted_o(counted),

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_DEFAULT = 20, SLOTS_MIN = 8, SLOTS_MAX = 63 };
+enum { SLOTS_DEFAULT = 20 };
 
 static const char help[] =
     "usage: sparse-rtl [OPTION]... MODEL -o IMAGE\n"
@@ -21,6 +21,7 @@ static const char help[] =
     "      --slots N       slots that the kernel was built with, 8 .. 63 (default 20)\n"
     "      --at-once S     slots a cycle that it was built with, 1 or 2 (default 1)\n"
     "      --filters F     filters of its first convolution, 1 .. 3 (default 3)\n"
+    "      --reuse R       slots that share a lane in it, 1, 2 or 4; divides N (default 1)\n"
     "  -h, --help          this text\n"
     "\n"
     "sparse-rtl neutrino.model.h5 -o neutrino.rtl\n";
@@ -53,13 +54,11 @@ static bool parse_form(const char *text, bool *image_form, struct error *err)
 
 static bool parse_options(int argc, char **argv, struct options *o, struct error *err)
 {
-    static const struct option option[] = {{"output", required_argument, NULL, 'o'},
-                                           {"form", required_argument, NULL, 'f'},
-                                           {"slots", required_argument, NULL, 'n'},
-                                           {"at-once", required_argument, NULL, 's'},
-                                           {"filters", required_argument, NULL, 'k'},
-                                           {"help", no_argument, NULL, 'h'},
-                                           {0}};
+    static const struct option option[] = {
+        {"output", required_argument, NULL, 'o'},  {"form", required_argument, NULL, 'f'},
+        {"slots", required_argument, NULL, 'n'},   {"at-once", required_argument, NULL, 's'},
+        {"filters", required_argument, NULL, 'k'}, {"reuse", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     for (int c; (c = getopt_long(argc, argv, "o:h", option, NULL)) != -1;) {
         bool good = true;
         if (c == 'h') {
@@ -70,11 +69,14 @@ static bool parse_options(int argc, char **argv, struct options *o, struct error
         else if (c == 'f')
             good = parse_form(optarg, &o->image_form, err);
         else if (c == 'n')
-            good = parse_number("slots", optarg, SLOTS_MIN, SLOTS_MAX, &o->build.slots, err);
+            good =
+                parse_number("slots", optarg, RTL_SLOTS_MIN, RTL_SLOTS_MAX, &o->build.slots, err);
         else if (c == 's')
-            good = parse_number("at-once", optarg, 1, 2, &o->build.at_once, err);
+            good = parse_number("at-once", optarg, 1, RTL_MOST_AT_ONCE, &o->build.at_once, err);
         else if (c == 'k')
             good = parse_number("filters", optarg, 1, RTL_CHANNELS, &o->build.filters, err);
+        else if (c == 'r')
+            good = parse_number("reuse", optarg, 1, RTL_MOST_REUSE, &o->build.reuse, err);
         else
             good = error_set(err, ERROR_CONFIG,
                              "%s: no such option, or without its value; see "
@@ -87,9 +89,14 @@ static bool parse_options(int argc, char **argv, struct options *o, struct error
         return error_set(err, ERROR_CONFIG,
                          "needs a model file and -o IMAGE; see sparse-rtl --help");
     o->model = argv[optind];
-    return o->build.slots % o->build.at_once == 0 ||
-           error_set(err, ERROR_CONFIG, "--slots = %u: must be even with --at-once 2",
-                     o->build.slots);
+    if (o->build.slots % o->build.at_once != 0)
+        return error_set(err, ERROR_CONFIG, "--slots = %u: must be even with --at-once 2",
+                         o->build.slots);
+    return rtl_build_exists(&o->build) ||
+           error_set(
+               err, ERROR_CONFIG,
+               "--reuse = %u: must be 1, 2 or 4, divide --slots = %u, and be 1 with --at-once 2",
+               o->build.reuse, o->build.slots);
 }
 
 static bool write_file(const char *path, const uint8_t *data, size_t bytes, struct error *err)
@@ -108,7 +115,7 @@ static bool build(const struct options *o, const struct model *m, struct error *
     size_t bytes = 0;
     image_init(&im);
     bool good = compile_model(m, &o->build, o->image_form, &im, &facts, err);
-    uint8_t *block = good ? image_finish(&im, o->build.slots, &facts, &bytes) : NULL;
+    uint8_t *block = good ? image_finish(&im, &o->build, &facts, &bytes) : NULL;
     if (good && block == NULL)
         good = error_set(err, ERROR_SYSTEM, "%s: no memory for an image", m->path);
     good = good && write_file(o->output, block, bytes, err);
@@ -123,7 +130,7 @@ static bool build(const struct options *o, const struct model *m, struct error *
 int main(int argc, char **argv)
 {
     struct error err = {0};
-    struct options o = {.build = {SLOTS_DEFAULT, 1, RTL_CHANNELS}};
+    struct options o = {.build = {SLOTS_DEFAULT, 1, RTL_CHANNELS, 1}};
     struct model *m = NULL;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     opterr = 0;

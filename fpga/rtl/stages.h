@@ -20,7 +20,7 @@ struct stages {
     struct cast_chain into[STAGE_CONVS][RTL_CHANNELS];
     struct cast_chain into_dense[RTL_PLACES][RTL_CHANNELS]; /* by place */
     struct cast_chain into_second[RTL_LANE_OUTPUTS * RTL_PASSES];
-    uint32_t passes;
+    uint32_t passes; /* of the first dense layer */
 };
 
 /* Finds the stages. False: a layer that the kernel has not, or not there. */

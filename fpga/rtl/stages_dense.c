@@ -19,6 +19,23 @@ static uint64_t low_bits(int64_t value, int bits)
     return (uint64_t)value & ((UINT64_C(1) << bits) - 1);
 }
 
+/* Outputs of the first dense layer in a pass. */
+static uint32_t outputs_a_pass(const struct stages *s)
+{
+    return RTL_LANE_OUTPUTS / s->build.reuse;
+}
+
+/* Bits of a pass's number, and of a place's in all passes (dense_first.sv). */
+static uint32_t pass_bits(const struct stages *s)
+{
+    return (uint32_t)__builtin_ctz(RTL_PASSES * s->build.reuse);
+}
+
+static uint32_t place_bits(const struct stages *s)
+{
+    return (uint32_t)__builtin_ctz(RTL_PLACES * s->build.reuse);
+}
+
 /* Fractions of an input that the kernel and the model agree on: what the chain leaves. */
 static bool put_quantizers(struct stages *s, struct image *im, struct error *err)
 {
@@ -97,8 +114,8 @@ static bool put_first_weights(const struct stages *s, uint32_t j, int fraction, 
     const struct layer *l = s->dense[0];
     uint32_t channels = s->flatten->in.channels;
     uint32_t places = l->in.channels / channels;
-    uint32_t o = j % RTL_LANE_OUTPUTS;
-    uint32_t pass = j / RTL_LANE_OUTPUTS;
+    uint32_t o = j % outputs_a_pass(s);
+    uint32_t pass = j / outputs_a_pass(s);
     for (uint32_t place = 0; place < places; place++) {
         uint64_t word = 0;
         for (uint32_t c = 0; c < channels; c++) {
@@ -114,9 +131,15 @@ static bool put_first_weights(const struct stages *s, uint32_t j, int fraction, 
                                      i, j, (long long)w, drop, RTL_WEIGHT_BITS, RTL_SHIFT);
             word |= field << (c * RTL_WEIGHT_BITS);
         }
-        image_put(im, UNIT_DENSE1_WEIGHT, o << 8 | (pass * places + place), word);
+        image_put(im, UNIT_DENSE1_WEIGHT, o << place_bits(s) | (pass * places + place), word);
     }
     return true;
+}
+
+/* Address of output j's bias; its type word is the next one. */
+static uint32_t output_address(const struct stages *s, uint32_t j)
+{
+    return j % outputs_a_pass(s) << (1 + pass_bits(s)) | j / outputs_a_pass(s) << 1;
 }
 
 static bool put_first(struct stages *s, struct image *im, struct error *err)
@@ -154,16 +177,14 @@ static bool put_first(struct stages *s, struct image *im, struct error *err)
                                  RTL_D1_BITS);
         mask = wraps ? bits : mask;
         uint64_t bias = (uint64_t)fixed_cast(l->bias[j], l->bias_t.fraction, t) << up;
-        uint32_t at = j % RTL_LANE_OUTPUTS << 3 | j / RTL_LANE_OUTPUTS << 1;
-        image_put(im, UNIT_DENSE1_OUT, at, bias & all);
-        image_put(im, UNIT_DENSE1_OUT, at | 1, word);
+        image_put(im, UNIT_DENSE1_OUT, output_address(s, j), bias & all);
+        image_put(im, UNIT_DENSE1_OUT, output_address(s, j) | 1, word);
         if (!put_first_weights(s, j, out.fraction, im, err))
             return false;
         s->into_second[j] = out;
     }
-    for (uint32_t j = l->out.channels; j < s->passes * RTL_LANE_OUTPUTS; j++)
-        image_put(im, UNIT_DENSE1_OUT, j % RTL_LANE_OUTPUTS << 3 | j / RTL_LANE_OUTPUTS << 1 | 1,
-                  0);
+    for (uint32_t j = l->out.channels; j < s->passes * outputs_a_pass(s); j++)
+        image_put(im, UNIT_DENSE1_OUT, output_address(s, j) | 1, 0);
     image_put(im, UNIT_DENSE1_SETUP, 1, mask);
     return true;
 }
@@ -181,7 +202,7 @@ static bool put_second(const struct stages *s, struct image *im, struct error *e
                              RTL_D2_BITS);
     if (!cast_chain_cast(&same, &l->out_t) || same.casts || l->out_t.fraction != t->fraction)
         return stages_refuse(s, l, err, "out_t is not accum_t");
-    for (uint32_t i = 0; i < s->passes * RTL_LANE_OUTPUTS; i++) {
+    for (uint32_t i = 0; i < s->passes * outputs_a_pass(s); i++) {
         for (uint32_t j = 0; j < l->out.channels; j++) {
             uint64_t field = 0;
             bool there = i < l->in.channels && !s->into_second[i].zero;
@@ -193,7 +214,8 @@ static bool put_second(const struct stages *s, struct image *im, struct error *e
                                      "for weight << (%d - drop)",
                                      i, j, (long long)w, drop, RTL_WEIGHT_BITS, RTL_D2_SHIFT);
             image_put(im, UNIT_DENSE2_WEIGHT,
-                      i % RTL_LANE_OUTPUTS << 6 | i / RTL_LANE_OUTPUTS << 4 | j, field);
+                      i % outputs_a_pass(s) << (4 + pass_bits(s)) | i / outputs_a_pass(s) << 4 | j,
+                      field);
         }
     }
     image_put(im, UNIT_DENSE2_SETUP, 0, (UINT64_C(1) << t->width) - 1);
@@ -207,13 +229,16 @@ bool stages_dense(struct stages *s, struct image *im, struct error *err)
 {
     const struct layer *l = s->dense[0];
     const struct tensor_shape *grid = &s->flatten->in;
-    s->passes = (l->out.channels + RTL_LANE_OUTPUTS - 1) / RTL_LANE_OUTPUTS;
+    uint32_t most_passes = RTL_PASSES * s->build.reuse;
+    uint32_t most_places = RTL_PLACES * s->build.reuse;
     uint32_t places = grid->height * grid->width;
-    if (s->passes > RTL_PASSES || places * s->passes > RTL_PLACES)
+    s->passes = (l->out.channels + outputs_a_pass(s) - 1) / outputs_a_pass(s);
+    if (s->passes > most_passes || places > RTL_PLACES || places * s->passes > most_places)
         return stages_refuse(s, l, err,
-                             "%u outputs of %u places; the kernel holds %d outputs a pass, %d "
-                             "passes, and %d places in all passes",
-                             l->out.channels, places, RTL_LANE_OUTPUTS, RTL_PASSES, RTL_PLACES);
+                             "%u outputs of %u places; the kernel holds %u outputs a pass, %u "
+                             "passes, and %u places in all passes, %d in one",
+                             l->out.channels, places, outputs_a_pass(s), most_passes, most_places,
+                             RTL_PLACES);
     if (s->dense[1]->out.channels > RTL_OUTPUTS)
         return stages_refuse(s, s->dense[1], err, "%u outputs, at most %d fit",
                              s->dense[1]->out.channels, RTL_OUTPUTS);
@@ -222,7 +247,13 @@ bool stages_dense(struct stages *s, struct image *im, struct error *err)
         return stages_refuse(s, s->dense[1], err,
                              "%u outputs; this kernel's passes have %u cycles, one for each",
                              s->dense[1]->out.channels, steps);
-    for (uint32_t p = 0; p < RTL_PASSES; p++)
+    if (steps * s->passes > RTL_MOST_PACE)
+        return stages_refuse(
+            s, l, err,
+            "%u passes of %u cycles for its %u outputs; windows of this kernel are "
+            "at most %d cycles apart",
+            s->passes, steps, l->out.channels, RTL_MOST_PACE);
+    for (uint32_t p = 0; p < most_passes; p++)
         image_put(im, UNIT_DENSE1_SETUP, 2 + p, p < s->passes ? p * places : 0);
     image_put(im, UNIT_GLOBAL, GLOBAL_PASSES, s->passes);
     return put_quantizers(s, im, err) && put_first(s, im, err) && put_second(s, im, err);

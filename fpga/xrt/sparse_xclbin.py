@@ -66,7 +66,7 @@ class KernelInfo(ctypes.Structure):
 
 class KernelBuild(ctypes.Structure):
     """struct kernel_build of fpga/rtl/kernel_circuit.h."""
-    _fields_ = [(name, ctypes.c_uint32) for name in ("slots", "at_once", "filters")]
+    _fields_ = [(name, ctypes.c_uint32) for name in ("slots", "at_once", "filters", "reuse")]
 
 
 def kernel_info(path: Path) -> dict:
@@ -84,7 +84,8 @@ def kernel_info(path: Path) -> dict:
     if not info.model_sha256:
         library.kernel_build.restype = ctypes.POINTER(KernelBuild)
         build = library.kernel_build().contents
-        values |= {"at_once": build.at_once, "filters": build.filters}
+        values |= {"at_once": build.at_once, "filters": build.filters,
+                   "reuse": build.reuse}
     return {k: v.decode() if isinstance(v, bytes) else v for k, v in values.items()}
 
 

@@ -98,7 +98,8 @@ static bool batch_open(struct batch *b, const struct library *l, const struct be
                               .form = form,
                               .n_slots = l->build->slots,
                               .at_once = l->build->at_once,
-                              .filters = l->build->filters},
+                              .filters = l->build->filters,
+                              .reuse = l->build->reuse},
                         .n = c->windows.n};
     if (!network_init(&b->network, &b->x, c->model, err))
         return false;
@@ -240,10 +241,11 @@ static json_t *resources_of(const char *path, const struct kernel_build *b)
     json_t *found = NULL;
     for (json_t *o;
          f != NULL && found == NULL && (o = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL)) != NULL;) {
-        uint32_t slots = 0, at_once = 0, filters = 0;
-        bool good = json_unpack(o, "{s:i, s:i, s:i}", "slots", &slots, "at_once", &at_once,
-                                "filters", &filters) == 0;
-        if (good && slots == b->slots && at_once == b->at_once && filters == b->filters)
+        uint32_t slots = 0, at_once = 0, filters = 0, reuse = 1;
+        bool good = json_unpack(o, "{s:i, s:i, s:i, s?i}", "slots", &slots, "at_once", &at_once,
+                                "filters", &filters, "reuse", &reuse) == 0;
+        if (good && slots == b->slots && at_once == b->at_once && filters == b->filters &&
+            reuse == b->reuse)
             found = o;
         else
             json_decref(o);
@@ -302,8 +304,10 @@ int bench_fpga(const struct bench_options *o)
         (void)fprintf(stderr, "sparse-bench: %s\n", err.text);
         return 1;
     }
-    bench_note(o, "\nfpga: the kernel in SystemVerilog, %u slots, %u a cycle; cycles by Verilator",
-               l.build->slots, l.build->at_once);
+    bench_note(o,
+               "\nfpga: the kernel in SystemVerilog, %u slots, %u a cycle, reuse %u; cycles by "
+               "Verilator",
+               l.build->slots, l.build->at_once, l.build->reuse);
     for (size_t i = 0; i < N_ROWS; i++)
         good &= run_row(o, &l, i, &found[i]);
     add_resources(o, l.build, found);

@@ -89,7 +89,11 @@ static void compile(const struct model *m, uint32_t seed)
                        .form = (seed & 1) != 0 ? KERNEL_IMAGE : KERNEL_LIST,
                        .n_slots = 8 + 2 * (seed >> 1 & 15),
                        .at_once = 1 + (seed >> 5 & 1),
-                       .filters = 1 + (seed >> 6 & 3) % 3};
+                       .filters = 1 + (seed >> 6 & 3) % 3,
+                       .reuse = 1U << seed % 3};
+    /* as rtl_build_exists says */
+    if (x.at_once > 1 || x.n_slots % x.reuse != 0)
+        x.reuse = 1;
     if (network_init(&n, &x, m, &err)) {
         check(x.height == m->height && x.width == m->width && x.n_outputs == m->n_outputs);
         check(x.window_bytes > 0 && x.result_bytes >= 8 + x.n_outputs * x.raw_bytes);

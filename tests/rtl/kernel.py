@@ -42,6 +42,9 @@ class Build:
 USUAL = Build((), 60, {"neutrino": 110, "jet": 130, "sparsemnist": 186}, {"neutrino": 20})
 FAST = Build(("--at-once", "2", "--filters", "1"), 30, {"neutrino": 85, "sparsemnist": 155},
              {"neutrino": 10})
+# Two slots share a lane. MNIST's 36 outputs take four passes of 20 cycles.
+SMALL = Build(("--reuse", "2"), 60, {"neutrino": 160, "jet": 180, "sparsemnist": 270},
+              {"neutrino": 40, "jet": 40, "sparsemnist": 80})
 MANY = Build(("--slots", "48"), 4, {}, {"neutrino": 48})
 E_NO_MODEL, E_MAGIC, E_VERSION, E_SIZE, E_UNIT, E_ADDRESS, E_VALUE, E_CHECK, E_ALIGN, E_BUS = (
     range(1, 11))
@@ -114,6 +117,8 @@ def broken_images(image: bytes) -> dict[str, tuple[bytes, int]]:
         # Its type words once held other bits: such an image would run and score nonsense.
         "the version before": (changed(4, struct.pack("<I", 1)), E_VERSION),
         "another kernel's slots": (changed(16, struct.pack("<I", 16)), E_SIZE),
+        # Its dense weights lie at other addresses: such an image would run and score nonsense.
+        "another kernel's reuse": (changed(17, bytes([image[17] ^ 1])), E_SIZE),
         "more records than bytes": (changed(8, struct.pack("<I", 60000)), E_SIZE),
         "an unknown unit": (changed(64 + 15, b"\x63"), E_UNIT),
         "an address beyond its unit": (changed(64 + 8, b"\xff\xff\x00"), E_ADDRESS),
@@ -123,10 +128,10 @@ def broken_images(image: bytes) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def check_bad_input(card: Card, program: Path, model: Path, folder: Path) -> None:
+def check_bad_input(card: Card, program: Path, model: Path, folder: Path, kind: Build) -> None:
     """A bad image, address or memory ends in an error code, never in a hang, and the card runs
     a good model right after."""
-    image = compile_model(program, model, folder / "image")
+    image = compile_model(program, model, folder / "image", *kind.options)
     facts, v = facts_of(image), read_vectors(model)
     v.raw, v.expected = v.raw[:3], v.expected[:3]
     windows = windows_of(facts, v)
@@ -157,12 +162,15 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true",
                         help="the library takes two slots a cycle and one filter first: neutrino "
                              "and digit networks only")
+    parser.add_argument("--small", action="store_true",
+                        help="two slots share a lane in the library")
     parser.add_argument("--many", type=Path, metavar="FOLDER",
                         help="the library has 48 slots: run the networks NAME-n48-* of this folder")
     parser.add_argument("--long", action="store_true",
                         help="all models and windows, lists and images")
     arguments = parser.parse_args()
-    kind = MANY if arguments.many else FAST if arguments.fast else USUAL
+    kind = (MANY if arguments.many else FAST if arguments.fast else
+            SMALL if arguments.small else USUAL)
     source = arguments.many or arguments.shared / "golden"
     pattern = "*-n48-*.model.h5" if arguments.many else "*.model.h5"
     models = {m.name.removesuffix(".model.h5"): m for m in sorted(source.glob(pattern))}
@@ -190,8 +198,8 @@ def main() -> None:
                 except Refused as sentence:
                     print(sentence)
         expect(ran >= (kind.models if arguments.long else len(SHORT)), f"only {ran} models ran")
-        if kind is USUAL:
-            check_bad_input(card, arguments.compiler, models["neutrino-sparse_l-16b"], folder)
+        if kind in (USUAL, SMALL):
+            check_bad_input(card, arguments.compiler, models["neutrino-sparse_l-16b"], folder, kind)
     card.close()
 
 

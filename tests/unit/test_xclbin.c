@@ -79,9 +79,19 @@ static void a_kernel_that_loads(void **state)
     assert_int_equal(x.n_slots, 20);
     assert_int_equal(x.at_once, 1);
     assert_int_equal(x.filters, 3);
+    assert_int_equal(x.reuse, 1); /* what a container says that was made before there was another */
+    (void)snprintf(text, sizeof text, LOADS_METADATA,
+                   ", \"at_once\": 1, \"filters\": 3, \"reuse\": 2");
+    xclbin_file_make(&f);
+    assert_true(parse(&f, f.bytes, &x, &err));
+    assert_int_equal(x.reuse, 2);
     (void)snprintf(text, sizeof text, LOADS_METADATA, "");
     xclbin_file_make(&f);
-    refused(&f, "no usable at_once, filters");
+    refused(&f, "no usable at_once, filters, reuse");
+    (void)snprintf(text, sizeof text, LOADS_METADATA,
+                   ", \"at_once\": 1, \"filters\": 3, \"reuse\": \"2\"");
+    xclbin_file_make(&f);
+    refused(&f, "no usable at_once, filters, reuse");
 }
 
 /* Images of 8 bits have a byte a pixel. */

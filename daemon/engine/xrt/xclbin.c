@@ -160,8 +160,10 @@ static bool read_metadata(const json_t *o, struct xclbin *x, const char **missin
             return false;
     }
     x->loads = x->model_sha256[0] == '\0';
-    *missing = "at_once, filters";
-    if (x->loads && (!natural(o, "at_once", &x->at_once) || !natural(o, "filters", &x->filters)))
+    *missing = "at_once, filters, reuse";
+    x->reuse = 1; /* of containers that were made before there was another */
+    if (x->loads && (!natural(o, "at_once", &x->at_once) || !natural(o, "filters", &x->filters) ||
+                     (json_object_get(o, "reuse") != NULL && !natural(o, "reuse", &x->reuse))))
         return false;
     *missing = "form";
     x->form = form == 0 ? KERNEL_LIST : KERNEL_IMAGE;

@@ -30,7 +30,7 @@ struct xclbin {
     uint32_t n_slots; /* pixels a list may hold; of a kernel that loads: at most */
     uint32_t place_bytes, value_bytes, pixel_bytes, window_bytes;
     uint32_t n_outputs, raw_bytes, result_bytes;
-    uint32_t at_once, filters; /* of a kernel that loads: kernel_circuit.h of fpga/rtl */
+    uint32_t at_once, filters, reuse; /* of a kernel that loads: kernel_circuit.h of fpga/rtl */
 };
 
 /* Errors (CONFIG), naming the file: unreadable, no xclbin, truncated, of a mode or platform

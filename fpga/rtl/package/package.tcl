@@ -1,14 +1,14 @@
 # package.tcl: the kernel in SystemVerilog as sparse_kernel.xo for v++. Untried: written after the
 # vendor's documents, run with no vendor tool.
-#     vivado -mode batch -source package.tcl -tclargs PART SLOTS AT_ONCE FILTERS
-lassign $argv part slots at_once filters
+#     vivado -mode batch -source package.tcl -tclargs PART SLOTS AT_ONCE FILTERS REUSE
+lassign $argv part slots at_once filters reuse
 set here [file dirname [file normalize [info script]]]
 set folder [file normalize ip]
 
 create_project -force package project -part $part
 add_files [concat [glob $here/../*.sv] $here/sparse_kernel_card.sv]
 set_property top sparse_kernel_card [current_fileset]
-set_property generic "N=$slots S=$at_once F=$filters" [current_fileset]
+set_property generic "N=$slots S=$at_once F=$filters R=$reuse" [current_fileset]
 update_compile_order -fileset sources_1
 
 ipx::package_project -root_dir $folder -vendor sparsed -library kernel -name sparse_kernel \

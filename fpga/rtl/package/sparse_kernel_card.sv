@@ -4,7 +4,8 @@
 module sparse_kernel_card #(
     parameter int N = 20,
     parameter int S = 1,
-    parameter int F = 3
+    parameter int F = 3,
+    parameter int R = 1
 ) (
     input logic ap_clk,
     input logic ap_rst_n,
@@ -76,7 +77,7 @@ module sparse_kernel_card #(
     input logic m_axi_results_rvalid,
     output logic m_axi_results_rready
 );
-  sparse_kernel #(.N(N), .S(S), .F(F)) u_kernel (
+  sparse_kernel #(.N(N), .S(S), .F(F), .R(R)) u_kernel (
       .clk_i(ap_clk), .rst_ni(ap_rst_n),
       .s_axi_awaddr_i(s_axi_control_awaddr), .s_axi_awvalid_i(s_axi_control_awvalid),
       .s_axi_awready_o(s_axi_control_awready), .s_axi_wdata_i(s_axi_control_wdata),

@@ -35,7 +35,8 @@ const struct kernel_info info = {KERNEL_ABI_VERSION,
                                  0,
                                  0};
 
-const struct kernel_build build = {SPARSED_RTL_SLOTS, SPARSED_RTL_AT_ONCE, SPARSED_RTL_FILTERS};
+const struct kernel_build build = {SPARSED_RTL_SLOTS, SPARSED_RTL_AT_ONCE, SPARSED_RTL_FILTERS,
+                                   SPARSED_RTL_REUSE};
 
 void write64(Card &card, uint32_t offset, uint64_t value)
 {

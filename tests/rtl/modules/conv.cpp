@@ -3,8 +3,11 @@
 // generations, both masks, all kernels, one channel to several filters and chains of channels;
 // windows as close together as the schedule allows.
 #include "Vconv_gather_fast.h"
+#include "Vconv_gather_shared.h"
 #include "Vconv_gather_usual.h"
 #include "Vconv_scatter_fast.h"
+#include "Vconv_scatter_shared.h"
+#include "Vconv_scatter_straight.h"
 #include "Vconv_scatter_usual.h"
 
 #include "slots.h"
@@ -130,10 +133,11 @@ struct Due {
 
 // ---- conv_gather ----
 
-template <class M> void gather(int n, int s, int filters_built, int rounds)
+// r: slots that share a lane; a slot then takes r cycles, and one more is for the sum of its turns.
+template <class M> void gather(int n, int s, int r, int filters_built, int rounds)
 {
-    constexpr int LATENCY = 13, WINDOWS = KINDS + 2;
-    const int steps = n / s;
+    constexpr int WINDOWS = KINDS + 2;
+    const int steps = n / s, latency = r == 1 ? 13 : 13 + r;
     Clocked<M> unit;
     unit.m.start_i = 0;
     unit.reset();
@@ -154,7 +158,7 @@ template <class M> void gather(int n, int s, int filters_built, int rounds)
             if (start) {
                 next = draw_slots(n, made++ % KINDS, 1, net.x_bits, true);
                 due.push_back({next, net.run(next), {}, now});
-                wait = draw_gap(steps);
+                wait = draw_gap(steps * r);
                 x_cycle = now + 2;
             }
             wait -= wait > 0;
@@ -165,15 +169,14 @@ template <class M> void gather(int n, int s, int filters_built, int rounds)
                     start ? next.col[static_cast<size_t>(p)] : pick(SIDE));
                 put(unit.m.occupied_i, p, 1,
                     start ? next.occupied[static_cast<size_t>(p)] : pick(2));
-                if (now == x_cycle)
-                    put(unit.m.x_i, p * X, X, next.at(p, 0));
+                put(unit.m.x_i, p * X, X, now == x_cycle ? next.at(p, 0) : draw_signed(X));
             }
             unit.settle();
             if (unit.m.valid_o && due.empty())
                 compare("valid without a window", 1, 0);
             else if (unit.m.valid_o) {
                 const Due &d = due.front();
-                compare("cycle", static_cast<int64_t>(now - d.cycle), LATENCY + out);
+                compare("cycle", static_cast<int64_t>(now - d.cycle), latency + out * r);
                 compare("first", unit.m.first_o, out == 0);
                 compare("last", unit.m.last_o, out == steps - 1);
                 for (int p = 0; out == 0 && p < n; p++) {
@@ -207,10 +210,17 @@ template <class M> void gather(int n, int s, int filters_built, int rounds)
 
 // ---- conv_scatter ----
 
-template <class M> void scatter(int n, int s, int rounds)
+// r as above: slots come r cycles apart, or further. Sums that go straight from their lanes to as
+// many ends leave a cycle earlier than those that are kept for fewer.
+template <class M> void scatter(int n, int s, int r, int rounds)
 {
     constexpr int WINDOWS = KINDS + 2;
-    const int steps = n / s, groups = (n + 5 * s - 1) / (5 * s);
+    const bool straight = r > 1 && n / r <= 5;
+    const int steps = n / s,
+              ends = straight ? n / r
+                     : r > 1  ? 3
+                              : 5 * s,
+              groups = (n + ends - 1) / ends;
     Clocked<M> unit;
     unit.m.valid_i = 0;
     unit.reset();
@@ -222,22 +232,24 @@ template <class M> void scatter(int n, int s, int rounds)
         std::deque<Due> due;
         Due in = {Slots(n), {}, {}, 0};
         int wait = 0, made = 0, step = steps; // of the window that goes in
+        int pause = 0;                        // until its next slots
         std::vector<int> late;                // keys come a cycle after their slots
         for (uint64_t idle = 0; idle < 80; idle++) {
             uint64_t now = tally().cycles;
             if (made < WINDOWS || step < steps)
                 idle = 0;
-            if (wait == 0 && step == steps && made < WINDOWS) {
+            if (wait == 0 && step == steps && pause == 0 && made < WINDOWS) {
                 Slots drawn = draw_slots(n, made++ % KINDS, static_cast<int>(net.l.in.channels),
                                          net.x_bits, true);
                 in = {drawn, net.run(drawn), {}, 0};
                 for (int p = 0; p < n; p++)
                     in.key.push_back(pick(1 << (KEY_BITS + 1)));
                 step = 0;
-                wait = draw_gap(steps);
+                wait = draw_gap(steps * r);
             }
             wait -= wait > 0;
-            bool valid = step < steps;
+            bool valid = step < steps && pause == 0;
+            pause = valid ? r - 1 + (r > 1 && chance(5) ? pick(3) : 0) : pause - (pause > 0);
             unit.m.valid_i = valid;
             unit.m.first_i = valid ? step == 0 : chance(50);
             unit.m.last_i = valid ? step == steps - 1 : chance(50);
@@ -273,7 +285,7 @@ template <class M> void scatter(int n, int s, int rounds)
             else if (unit.m.valid_o) {
                 const Due &d = due.front();
                 compare("cycle", static_cast<int64_t>(now - d.cycle),
-                        7 + groups + 4 + 4 * net.chain);
+                        7 + groups + 4 + 4 * net.chain - straight);
                 for (int p = 0; p < n; p++) {
                     compare(
                         "key",
@@ -294,13 +306,19 @@ template <class M> void scatter(int n, int s, int rounds)
 void run(int rounds)
 {
     tally().what = "conv_gather, a slot a cycle";
-    gather<Vconv_gather_usual>(8, 1, 3, rounds);
+    gather<Vconv_gather_usual>(8, 1, 1, 3, rounds);
     tally().what = "conv_gather, two slots a cycle";
-    gather<Vconv_gather_fast>(8, 2, 1, rounds);
+    gather<Vconv_gather_fast>(8, 2, 1, 1, rounds);
     tally().what = "conv_scatter, a slot a cycle";
-    scatter<Vconv_scatter_usual>(8, 1, rounds);
+    scatter<Vconv_scatter_usual>(8, 1, 1, rounds);
     tally().what = "conv_scatter, two slots a cycle";
-    scatter<Vconv_scatter_fast>(8, 2, rounds);
+    scatter<Vconv_scatter_fast>(8, 2, 1, rounds);
+    tally().what = "conv_gather, two slots share a lane";
+    gather<Vconv_gather_shared>(8, 1, 2, 3, rounds);
+    tally().what = "conv_scatter, two slots share a lane";
+    scatter<Vconv_scatter_shared>(12, 1, 2, rounds);
+    tally().what = "conv_scatter, four slots share a lane";
+    scatter<Vconv_scatter_straight>(8, 1, 4, rounds);
 }
 
 } // namespace

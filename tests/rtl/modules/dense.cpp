@@ -2,8 +2,10 @@
 // reference's quantizer and dense layer: every number of passes and outputs, sums that wrap, a type
 // for each input and output, windows as close together as the schedule allows.
 #include "Vdense_first_fast.h"
+#include "Vdense_first_shared.h"
 #include "Vdense_first_usual.h"
 #include "Vdense_second.h"
+#include "Vdense_second_shared.h"
 
 #include "slots.h"
 
@@ -14,8 +16,23 @@ using namespace bench;
 namespace
 {
 
-constexpr int X = RTL_X_BITS, WEIGHT = RTL_WEIGHT_BITS, SUM = RTL_SUM_BITS, POINT = RTL_SHIFT,
-              OUTPUTS = RTL_LANE_OUTPUTS;
+constexpr int X = RTL_X_BITS, WEIGHT = RTL_WEIGHT_BITS, SUM = RTL_SUM_BITS, POINT = RTL_SHIFT;
+
+// What a build with a reuse of r has: outputs a pass, passes, places in all passes, and where in an
+// address their numbers begin.
+struct Shape {
+    int outputs, passes, places;
+    int pass_bits, place_bits;
+
+    explicit Shape(int r)
+        : outputs(RTL_LANE_OUTPUTS / r), passes(RTL_PASSES * r), places(RTL_PLACES * r),
+          pass_bits(__builtin_ctz(static_cast<unsigned>(passes))),
+          place_bits(__builtin_ctz(static_cast<unsigned>(places)))
+    {
+    }
+    uint32_t pass_of(uint32_t j) const { return j / static_cast<uint32_t>(outputs); }
+    uint32_t lane_of(uint32_t j) const { return j % static_cast<uint32_t>(outputs); }
+};
 
 fixed_type whole(int bits)
 {
@@ -55,11 +72,11 @@ struct First {
     std::vector<char> relu;
     int rounding = 0, overflow = 0, acc_fraction = 0;
 
-    void draw_network()
+    void draw_network(const Shape &shape)
     {
-        passes = between(1, RTL_PASSES);
-        places = between(1, RTL_PLACES / passes);
-        outputs = passes * OUTPUTS;
+        passes = between(1, shape.passes);
+        places = between(1, std::min<int>(RTL_PLACES, shape.places / passes));
+        outputs = passes * shape.outputs;
         rounding = pick(7);
         overflow = pick(3);
         size_t n = static_cast<size_t>(places) * CHANNELS;
@@ -120,7 +137,7 @@ struct First {
     }
 };
 
-template <class M> void load(Clocked<M> &unit, const First &net)
+template <class M> void load(Clocked<M> &unit, const First &net, const Shape &shape)
 {
     unit.configure(UNIT_DENSE1_SETUP, 0, static_cast<uint64_t>(net.rounding | net.overflow << 3));
     unit.configure(
@@ -143,7 +160,9 @@ template <class M> void load(Clocked<M> &unit, const First &net)
     }
     for (int j = 0; j < net.outputs; j++) {
         size_t o = static_cast<size_t>(j);
-        uint32_t at = static_cast<uint32_t>(j % OUTPUTS << 3 | j / OUTPUTS << 1);
+        uint32_t lane = shape.lane_of(static_cast<uint32_t>(j));
+        uint32_t pass = shape.pass_of(static_cast<uint32_t>(j));
+        uint32_t at = lane << (shape.pass_bits + 1) | pass << 1;
         unit.configure(UNIT_DENSE1_OUT, at,
                        static_cast<uint64_t>(net.bias[o]) << (POINT - net.acc_fraction) &
                            ones(RTL_D1_BITS));
@@ -153,9 +172,10 @@ template <class M> void load(Clocked<M> &unit, const First &net)
             for (int c = 0; c < CHANNELS; c++)
                 word |= (net.field(static_cast<size_t>(place * CHANNELS + c), j) & ones(WEIGHT))
                         << (c * WEIGHT);
-            unit.configure(
-                UNIT_DENSE1_WEIGHT,
-                static_cast<uint32_t>(j % OUTPUTS << 8 | (j / OUTPUTS * net.places + place)), word);
+            unit.configure(UNIT_DENSE1_WEIGHT,
+                           lane << shape.place_bits | (pass * static_cast<uint32_t>(net.places) +
+                                                       static_cast<uint32_t>(place)),
+                           word);
         }
     }
 }
@@ -196,18 +216,19 @@ Window draw_window(const First &net, int n, int kind)
     return w;
 }
 
-template <class M> void first(int n, int s, int rounds)
+template <class M> void first(int n, int s, int r, int rounds)
 {
     constexpr int EARLY = 8, WINDOWS = KINDS + 1;
     const int steps = n / s;
+    const Shape shape(r);
     Clocked<M> unit;
     unit.m.early_valid_i = 0;
     unit.m.cfg_we_i = 0;
     unit.reset();
     for (int round = 0; round < rounds; round++) {
         First net;
-        net.draw_network();
-        load(unit, net);
+        net.draw_network(shape);
+        load(unit, net, shape);
         unit.m.passes_i = static_cast<uint8_t>(net.passes);
         std::deque<Window> due;
         std::deque<std::vector<int64_t>> late; // features come EARLY cycles after their places
@@ -253,13 +274,13 @@ template <class M> void first(int n, int s, int rounds)
                 compare("valid without a window", 1, 0);
             else if (unit.m.valid_o) {
                 const Window &d = due.front();
-                int shared = s == 1 ? 3 : 0; // four outputs take turns in an end
+                int shared = s == 1 ? 4 / r - 1 : 0; // outputs take turns in an end
                 compare("cycle", static_cast<int64_t>(now - d.cycle), 18 + shared + pass * steps);
                 compare("pass", unit.m.pass_o, pass);
                 compare("last", unit.m.last_o, pass == net.passes - 1);
-                for (int o = 0; o < OUTPUTS; o++)
+                for (int o = 0; o < shape.outputs; o++)
                     compare("output", get_signed(unit.m.x_o, o * X, X),
-                            d.y[static_cast<size_t>(pass * OUTPUTS + o)]);
+                            d.y[static_cast<size_t>(pass * shape.outputs + o)]);
                 if (++pass == net.passes) {
                     due.pop_front();
                     pass = 0;
@@ -278,10 +299,10 @@ struct Second {
     layer l;
     std::vector<int64_t> weight, bias;
 
-    Second()
-        : passes(between(1, RTL_PASSES)), outputs(between(1, RTL_OUTPUTS)),
-          fraction(pick(RTL_D2_SHIFT + 1)), l(flat(LAYER_DENSE, passes * OUTPUTS, outputs)),
-          weight(static_cast<size_t>(passes * OUTPUTS * outputs)),
+    explicit Second(const Shape &shape)
+        : passes(between(1, shape.passes)), outputs(between(1, RTL_OUTPUTS)),
+          fraction(pick(RTL_D2_SHIFT + 1)), l(flat(LAYER_DENSE, passes * shape.outputs, outputs)),
+          weight(static_cast<size_t>(passes * shape.outputs * outputs)),
           bias(static_cast<size_t>(outputs))
     {
         int width = chance(40) ? RTL_D2_BITS : between(2, RTL_D2_BITS);
@@ -299,24 +320,27 @@ struct Second {
     }
 };
 
-void second(int rounds)
+template <class M> void second(int r, int rounds)
 {
+    const Shape shape(r);
     constexpr int LATENCY = 7, WINDOWS = 8;
     struct Due {
         std::vector<int64_t> y;
         uint64_t cycle;
     };
-    Clocked<Vdense_second> unit;
+    Clocked<M> unit;
     unit.m.soon_i = unit.m.valid_i = unit.m.cfg_we_i = 0;
     unit.reset();
     for (int round = 0; round < rounds; round++) {
-        Second net;
+        Second net(shape);
         unit.configure(UNIT_DENSE2_SETUP, 0, ones(net.l.accum_t.width));
         for (uint32_t j = 0; j < net.l.out.channels; j++) {
             unit.configure(UNIT_DENSE2_SETUP, 16 + j,
                            static_cast<uint64_t>(net.bias[j]) & ones(RTL_D2_BITS));
             for (uint32_t i = 0; i < net.l.in.channels; i++)
-                unit.configure(UNIT_DENSE2_WEIGHT, i % OUTPUTS << 6 | i / OUTPUTS << 4 | j,
+                unit.configure(UNIT_DENSE2_WEIGHT,
+                               shape.lane_of(i) << (shape.pass_bits + 4) | shape.pass_of(i) << 4 |
+                                   j,
                                static_cast<uint64_t>(net.weight[i * net.l.out.channels + j])
                                        << (RTL_D2_SHIFT - net.fraction) &
                                    ones(WEIGHT));
@@ -330,7 +354,7 @@ void second(int rounds)
             idle = made < WINDOWS || pass > 0 ? 0 : idle;
             bool more = made < WINDOWS || pass > 0;
             unit.m.soon_i = more && wait == 1;
-            unit.m.pass_i = static_cast<uint8_t>(unit.m.soon_i ? pass : pick(4));
+            unit.m.pass_i = static_cast<uint8_t>(unit.m.soon_i ? pass : pick(shape.passes));
             unit.m.valid_i = more && wait == 0;
             unit.m.last_i = unit.m.valid_i ? pass == net.passes - 1 : pick(2);
             if (unit.m.valid_i) {
@@ -341,8 +365,8 @@ void second(int rounds)
                             : made == 1 ? static_cast<int64_t>(ones(X - 1))
                                         : draw_signed(bits);
                 }
-                for (int o = 0; o < OUTPUTS; o++)
-                    put(unit.m.x_i, o * X, X, in[static_cast<size_t>(pass * OUTPUTS + o)]);
+                for (int o = 0; o < shape.outputs; o++)
+                    put(unit.m.x_i, o * X, X, in[static_cast<size_t>(pass * shape.outputs + o)]);
                 if (++pass == net.passes) {
                     due.push_back({run_layer(net.l, in), now});
                     pass = 0;
@@ -375,11 +399,15 @@ void second(int rounds)
 void run(int rounds)
 {
     tally().what = "dense_first, a slot a cycle";
-    first<Vdense_first_usual>(10, 1, rounds);
+    first<Vdense_first_usual>(10, 1, 1, rounds);
     tally().what = "dense_first, two slots a cycle";
-    first<Vdense_first_fast>(16, 2, rounds);
+    first<Vdense_first_fast>(16, 2, 1, rounds);
     tally().what = "dense_second";
-    second(10 * rounds);
+    second<Vdense_second>(1, 10 * rounds);
+    tally().what = "dense_first, half the outputs a pass";
+    first<Vdense_first_shared>(10, 1, 2, rounds);
+    tally().what = "dense_second, half the inputs a pass";
+    second<Vdense_second_shared>(2, 10 * rounds);
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 // cycle. The list of what a record may be is written here a second time, from docs/fpga.md and
 // image.h.
 #include "Vloader.h"
+#include "Vloader_shared.h"
 
 #include "bench.h"
 
@@ -14,6 +15,7 @@ namespace
 {
 
 constexpr int N = 20, FILTERS = 3, VERSION = IMAGE_VERSION, UNITS = 15;
+int reuse = 1; // slots that share a lane in the build that is looked at
 enum error { NONE, MAGIC = 2, WRONG_VERSION, SIZE, UNIT, ADDRESS, VALUE, CHECK };
 
 struct Record {
@@ -29,26 +31,45 @@ struct Field {
     int bits;
 };
 constexpr Field FIELDS[] = {
-    {UNIT_GLOBAL, 5, 6, 17},           {UNIT_GLOBAL, 6, 7, 1},
-    {UNIT_GLOBAL, 7, 8, 48},           {UNIT_A_WEIGHT, 0, 384, 22},
-    {UNIT_A_SETUP, 4, 5, 42},          {UNIT_A_SETUP, 5, 6, 48},
-    {UNIT_A_SETUP, 8, 9, 42},          {UNIT_A_SETUP, 9, 10, 48},
-    {UNIT_B_WEIGHT, 0, 384, 22},       {UNIT_B_SETUP, 4, 5, 42},
-    {UNIT_B_SETUP, 7, 8, 48},          {UNIT_POOL_A, 0, 1, 30},
-    {UNIT_POOL_A, 1, 3, 48},           {UNIT_POOL_A, 64, 192, 13},
-    {UNIT_POOL_B, 0, 1, 30},           {UNIT_POOL_B, 64, 192, 13},
-    {UNIT_DENSE1_WEIGHT, 0, 5120, 60}, {UNIT_DENSE1_QUANT, 0, 256, 33},
-    {UNIT_DENSE1_OUT, 0, 160, 48},     {UNIT_DENSE1_SETUP, 0, 1, 5},
-    {UNIT_DENSE1_SETUP, 1, 2, 48},     {UNIT_DENSE1_SETUP, 2, 6, 8},
-    {UNIT_DENSE2_WEIGHT, 0, 1280, 20}, {UNIT_DENSE2_SETUP, 0, 32, 44},
-    {UNIT_TABLE, 0, 2048, 18},         {UNIT_TABLE_SETUP, 1, 2, 23},
-    {UNIT_TABLE_SETUP, 2, 3, 44},      {UNIT_TABLE_SETUP, 3, 4, 48},
+    {UNIT_GLOBAL, 5, 6, 17},
+    {UNIT_GLOBAL, 6, 7, 1},
+    {UNIT_GLOBAL, 7, 8, 48},
+    {UNIT_A_WEIGHT, 0, 384, 22},
+    {UNIT_A_SETUP, 4, 5, 42},
+    {UNIT_A_SETUP, 5, 6, 48},
+    {UNIT_A_SETUP, 8, 9, 42},
+    {UNIT_A_SETUP, 9, 10, 48},
+    {UNIT_B_WEIGHT, 0, 384, 22},
+    {UNIT_B_SETUP, 4, 5, 42},
+    {UNIT_B_SETUP, 7, 8, 48},
+    {UNIT_POOL_A, 0, 1, 30},
+    {UNIT_POOL_A, 1, 3, 48},
+    {UNIT_POOL_A, 64, 192, 13},
+    {UNIT_POOL_B, 0, 1, 30},
+    {UNIT_POOL_B, 64, 192, 13},
+    {UNIT_DENSE1_WEIGHT, 0, 5120, 60},
+    {UNIT_DENSE1_QUANT, 0, 256, 33},
+    {UNIT_DENSE1_OUT, 0, 160, 48},
+    {UNIT_DENSE1_SETUP, 0, 1, 5},
+    {UNIT_DENSE1_SETUP, 1, 2, 48},
+    {UNIT_DENSE1_SETUP, 2, 6, 8}, // more with a reuse: draw_record
+
+    {UNIT_DENSE2_WEIGHT, 0, 1280, 20},
+    {UNIT_DENSE2_SETUP, 0, 32, 44},
+    {UNIT_TABLE, 0, 2048, 18},
+    {UNIT_TABLE_SETUP, 1, 2, 23},
+    {UNIT_TABLE_SETUP, 2, 3, 44},
+    {UNIT_TABLE_SETUP, 3, 4, 48},
 };
 constexpr int N_FIELDS = sizeof FIELDS / sizeof FIELDS[0];
 
 Record draw_record()
 {
-    const Field &f = FIELDS[pick(N_FIELDS)];
+    Field f = FIELDS[pick(N_FIELDS)];
+    if (f.unit == UNIT_DENSE1_SETUP && f.from == 2) {
+        f.to = 2 + 4 * static_cast<uint32_t>(reuse);
+        f.bits = 8 + reuse / 2;
+    }
     return {draw() & ones(f.bits),
             f.from + static_cast<uint32_t>(pick(static_cast<int>(f.to - f.from))),
             static_cast<uint8_t>(f.unit)};
@@ -64,8 +85,9 @@ uint64_t draw_kernel()
 // The registers on which the schedule rests, each once, such that they go together.
 std::vector<Record> schedule()
 {
-    int form = pick(3), outputs = between(1, 10), passes = between(1, 4), softmax = pick(3);
-    int least = std::max(std::max(N * passes, outputs + (softmax == 2 ? 5 : 2)), 10);
+    int form = pick(3), outputs = between(1, 10), passes = between(1, 4 * reuse), softmax = pick(3);
+    int least =
+        std::max(std::max(N * std::max(passes, reuse), outputs + (softmax == 2 ? 5 : 2)), 10);
     int most_beats = form == 0 ? (N + 16) / 16 : form == 1 ? 128 : 64;
     const int global[][2] = {{GLOBAL_FORM, form},
                              {GLOBAL_SLOTS, between(1, N)},
@@ -125,11 +147,13 @@ error spoil(Record &r)
 Record draw_bad_register()
 {
     const uint64_t bad[][3] = {
-        {GLOBAL_FORM, 3, 255},     {GLOBAL_SLOTS, N + 1, 255}, {GLOBAL_SLOTS, 0, 0},
-        {GLOBAL_BEATS, 0, 0},      {GLOBAL_BEATS, 129, 255},   {GLOBAL_LAST_LANES, 65, 255},
-        {GLOBAL_WIDTH, 0, 21},     {GLOBAL_WIDTH, 65, 255},    {GLOBAL_PACE, 0, 9},
-        {GLOBAL_OUTPUTS, 11, 255}, {GLOBAL_OUTPUTS, 0, 0},     {GLOBAL_PASSES, 0, 0},
-        {GLOBAL_PASSES, 5, 255},   {GLOBAL_PACE, 256, 300}};
+        {GLOBAL_FORM, 3, 255},    {GLOBAL_SLOTS, N + 1, 255},
+        {GLOBAL_SLOTS, 0, 0},     {GLOBAL_BEATS, 0, 0},
+        {GLOBAL_BEATS, 129, 255}, {GLOBAL_LAST_LANES, 65, 255},
+        {GLOBAL_WIDTH, 0, 21},    {GLOBAL_WIDTH, 65, 255},
+        {GLOBAL_PACE, 0, 9},      {GLOBAL_OUTPUTS, 11, 255},
+        {GLOBAL_OUTPUTS, 0, 0},   {GLOBAL_PASSES, 0, 0},
+        {GLOBAL_PACE, 256, 300},  {GLOBAL_PASSES, static_cast<uint64_t>(4 * reuse + 1), 255}};
     const uint64_t *b = bad[pick(static_cast<int>(sizeof bad / sizeof bad[0]))];
     return {b[1] + draw() % (b[2] - b[1] + 1), static_cast<uint32_t>(b[0]), UNIT_GLOBAL};
 }
@@ -166,7 +190,7 @@ Image draw_image(int round)
     } else if (fault == 3) { // too quick for its passes
         for (Record &r : im.records) {
             if (r.unit == UNIT_GLOBAL && r.address == GLOBAL_PACE)
-                r.data = static_cast<uint64_t>(between(10, N - 1));
+                r.data = static_cast<uint64_t>(between(10, N * reuse - 1));
         }
         im.wanted = VALUE;
     } else if (fault == 4 || fault == 5 || fault == 6) {
@@ -180,9 +204,13 @@ Image draw_image(int round)
     for (const Record &r : im.records)
         check ^= static_cast<uint32_t>(r.data) ^ static_cast<uint32_t>(r.data >> 32) ^ r.address ^
                  static_cast<uint32_t>(r.unit) << 24;
-    const uint32_t header[] = {
-        IMAGE_MAGIC, VERSION, static_cast<uint32_t>(im.records.size()),  check,
-        N,           0,       static_cast<uint32_t>(between(1, FILTERS))};
+    const uint32_t header[] = {IMAGE_MAGIC,
+                               VERSION,
+                               static_cast<uint32_t>(im.records.size()),
+                               check,
+                               static_cast<uint32_t>(N | (reuse - 1) << 8),
+                               0,
+                               static_cast<uint32_t>(between(1, FILTERS))};
     memcpy(im.header, header, sizeof header);
     im.bytes = static_cast<uint32_t>(IMAGE_HEADER_BYTES + im.records.size() * IMAGE_RECORD_BYTES);
     if (fault == 4)
@@ -192,7 +220,7 @@ Image draw_image(int round)
     if (fault == 6)
         im.header[1] ^= 1U << pick(32);
     if (fault == 7)
-        im.header[chance(50) ? 4 : 6] += 4; // another build's
+        im.header[chance(50) ? 4 : 6] += chance(50) ? 4 : 256; // another build's
     if (fault == 8)
         im.bytes -= static_cast<uint32_t>(between(1, 16));
     if (im.wanted != SIZE && chance(50))
@@ -201,7 +229,7 @@ Image draw_image(int round)
 }
 
 // The beat at record 4 * i; what fills the last one up is not looked at.
-void put_beat(Vloader &m, const Image &im, size_t i)
+template <class M> void put_beat(M &m, const Image &im, size_t i)
 {
     for (size_t k = 0; k < 4; k++) {
         size_t at = 4 * i + k;
@@ -215,10 +243,10 @@ void put_beat(Vloader &m, const Image &im, size_t i)
     }
 }
 
-void images(int rounds)
+template <class M> void images(int rounds)
 {
-    Clocked<Vloader> unit;
-    Vloader &m = unit.m;
+    Clocked<M> unit;
+    M &m = unit.m;
     m.valid_i = m.header_i = m.clear_i = m.judge_i = 0;
     unit.reset();
     for (int round = 0; round < rounds; round++) {
@@ -271,7 +299,10 @@ void images(int rounds)
 void run(int rounds)
 {
     tally().what = "loader";
-    images(rounds);
+    images<Vloader>(rounds);
+    tally().what = "loader of a kernel whose slots share lanes";
+    reuse = 2;
+    images<Vloader_shared>(rounds);
 }
 
 } // namespace

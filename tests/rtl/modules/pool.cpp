@@ -2,6 +2,7 @@
 // areas and grids with partial places at their edges, exact and saturating sums, every type of the
 // result, all slots at one place; windows as close together as the schedule allows.
 #include "Vpool_between_fast.h"
+#include "Vpool_between_shared.h"
 #include "Vpool_between_usual.h"
 #include "Vpool_fast.h"
 #include "Vpool_usual.h"
@@ -188,10 +189,12 @@ template <class M> void alone(int n, int s, int rounds)
 
 // ---- pool_between ----
 
-template <class M> void between_convolutions(int n, int s, int rounds)
+// Slots come and go r cycles apart.
+template <class M> void between_convolutions(int n, int s, int r, int rounds)
 {
-    constexpr int LATENCY = 11, WINDOWS = KINDS + 2; // after the last slots
+    constexpr int WINDOWS = KINDS + 2;
     const int steps = n / s;
+    const uint64_t latency = 10 + static_cast<uint64_t>(r); // after the last slots
     Clocked<M> unit;
     unit.m.valid_i = 0;
     unit.reset();
@@ -214,7 +217,7 @@ template <class M> void between_convolutions(int n, int s, int rounds)
         }
         std::deque<Due> due;
         Due in = {Slots(n), {}, {}, 0};
-        int wait = 0, made = 0, step = steps, out = 0;
+        int wait = 0, made = 0, step = steps, out = 0, pause = 0;
         for (int idle = 0; idle < 64; idle++) {
             uint64_t now = tally().cycles;
             idle = made < WINDOWS || step < steps ? 0 : idle;
@@ -223,10 +226,11 @@ template <class M> void between_convolutions(int n, int s, int rounds)
                                      !net.saturates);
                 in = pooled(net, w, false, 0);
                 step = 0;
-                wait = draw_gap(steps);
+                wait = draw_gap(steps * r);
             }
             wait -= wait > 0;
-            bool valid = step < steps;
+            bool valid = step < steps && pause == 0;
+            pause = valid ? r - 1 : pause - (pause > 0);
             unit.m.valid_i = valid;
             unit.m.first_i = valid && step == 0;
             unit.m.last_i = valid && step == steps - 1;
@@ -261,9 +265,9 @@ template <class M> void between_convolutions(int n, int s, int rounds)
                 for (int i = 0; i < s * CHANNELS; i++)
                     compare("passed: feature", get_signed(unit.m.x_o, i * X, X),
                             get_signed(unit.m.x_i, i * Y, X));
-            } else if (unit.m.valid_o && !due.empty() && now >= due.front().cycle + LATENCY) {
+            } else if (unit.m.valid_o && !due.empty() && now >= due.front().cycle + latency) {
                 const Due &d = due.front();
-                compare("cycle", static_cast<int64_t>(now - d.cycle), LATENCY + out);
+                compare("cycle", static_cast<int64_t>(now - d.cycle - latency), out * r);
                 compare("first", unit.m.first_o, out == 0);
                 compare("last", unit.m.last_o, out == steps - 1);
                 for (int p = 0; out == 0 && p < n; p++) {
@@ -305,9 +309,11 @@ void run(int rounds)
     tally().what = "pool, two slots a cycle";
     alone<Vpool_fast>(8, 2, rounds);
     tally().what = "pool_between, a slot a cycle";
-    between_convolutions<Vpool_between_usual>(8, 1, rounds);
+    between_convolutions<Vpool_between_usual>(8, 1, 1, rounds);
     tally().what = "pool_between, two slots a cycle";
-    between_convolutions<Vpool_between_fast>(8, 2, rounds);
+    between_convolutions<Vpool_between_fast>(8, 2, 1, rounds);
+    tally().what = "pool_between, a slot in two cycles";
+    between_convolutions<Vpool_between_shared>(8, 1, 2, rounds);
 }
 
 } // namespace

@@ -6,8 +6,8 @@
 //
 // R = 1: lane q always serves slot q, so there is no multiplexer. Banks at least N/S cycles apart,
 // and 10. With S > 1 all of it is there S times and heads are S slots of the shift register.
-// R > 1: N/R lanes, and a slot p takes R cycles: lane i serves slots i, i + N/R .. in turn, and
-// the sums of R turns are added up. Slot p leaves 13 + (p + 1) R cycles after its bank, one every R
+// R > 1: N/R lanes, and a slot p takes R cycles: lane i serves slots i, i + N/R .. in turn, each
+// through one cast, and the sums of R turns are added up. Slot p leaves 13 + (p + 1) R cycles after its bank, one every R
 // cycles; banks at least N R cycles apart.
 module conv_gather #(
     parameter int N = 20,
@@ -25,7 +25,8 @@ module conv_gather #(
     input logic [N*sparse_pkg::PLACE-1:0] row_i,
     input logic [N*sparse_pkg::PLACE-1:0] col_i,
     input logic [N-1:0] occupied_i,
-    input logic [N*sparse_pkg::X_W-1:0] x_i,  // two cycles after start_i
+    input logic [N*sparse_pkg::X_W-1:0] x_i,  // two cycles after start_i; R > 1: with it, not cast
+    input logic [47:0] type_i,  // of the cast, for R > 1
     output logic [N*sparse_pkg::PLACE-1:0] p_row_o,  // of all slots, with first_o
     output logic [N*sparse_pkg::PLACE-1:0] p_col_o,
     output logic valid_o,  // slots 0 .., S .., in a row, or every R cycles
@@ -99,23 +100,62 @@ module conv_gather #(
             p_col[S*PLACE-1:0]}));
   assign {valid_o, first_o, last_o, occupied_o, row_o, col_o} = rst_i ? '0 : side[LATENCY*SIDE+:SIDE];
 
-  // ---- mask: x of slot p when its product is made ----
+  // ---- lanes' x: of this bank until the last product is made, while the next one may have come ----
   logic start1, start2;
-  logic [N-1:0] p_nonzero, live_q;
-  for (genvar q = 0; q < N; q++) begin : g_live
-    assign live_q[q] = |x_i[q*X_W+:X_W];
+  always_ff @(posedge clk_i) {start2, start1} <= {start1, start_i};
+  logic [LANES*X_W-1:0] x;
+  for (genvar q = 0; q < LANES; q++) begin : g_x
+    if (R == 1) begin : g_own
+      always_ff @(posedge clk_i) if (start2) x[q*X_W+:X_W] <= x_i[q*X_W+:X_W];
+    end else begin : g_in_turn
+      logic [R*X_W-1:0] kept;
+      logic [X_W-1:0] raw;
+      for (genvar i = 0; i < R; i++) begin : g_i
+        always_ff @(posedge clk_i)
+          if (start_i) kept[i*X_W+:X_W] <= x_i[(i*LANES+q)*X_W+:X_W];
+      end
+      in_turn #(.W(X_W), .R(R)) u_x (.turn_i(turn[1:0]), .x_i(kept), .x_o(raw));
+      cast_small #(.OUT(X_W)) u_cast (
+          .clk_i, .x_i(raw), .shift_i(type_i[8:6]), .round_i(type_i[2:0]),
+          .overflow_i(type_i[4:3]), .signed_i(type_i[5]), .mask_i(type_i[16+:X_W]),
+          .z_o(x[q*X_W+:X_W]));
+    end
   end
-  logic [(5+FOLDS)*S-1:0] live;  // the heads, delayed to the end unit's first cycle
+
+  // ---- mask: x of slot p when its product is made ----
+  logic [N-1:0] p_nonzero;
+  if (R == 1) begin : g_live
+    logic [N-1:0] live_q;
+    for (genvar q = 0; q < N; q++) begin : g_q
+      assign live_q[q] = |x_i[q*X_W+:X_W];
+    end
+    always_ff @(posedge clk_i) p_nonzero <= start2 ? live_q : p_nonzero >> S;
+  end else begin : g_live_turns
+    // seen by the lanes while they serve slot 0: all slots of the bank pass then. A cycle later
+    // than with R = 1
+    logic [N-1:0] seen;
+    logic [LANES-1:0] live_q;
+    logic [1:0] first_d;
+    for (genvar q = 0; q < LANES; q++) begin : g_q
+      assign live_q[q] = |x[q*X_W+:X_W];
+    end
+    wire [N-1:0] seen_now = {live_q, seen[N-1:LANES]};
+    wire all_seen = first_d[1] && turn[2*2+:2] == 2'(R - 1);
+    always_ff @(posedge clk_i) begin
+      first_d <= {first_d[0], run && first};
+      seen <= seen_now;
+      if (all_seen) p_nonzero <= seen_now;
+      else if (turn[3*2+:2] == 2'(R - 1)) p_nonzero <= p_nonzero >> 1;
+    end
+  end
+  logic [5*S-1:0] live;  // the heads, delayed to the end unit's first cycle
   logic [(7+FOLDS)*S-1:0] held;
   always_ff @(posedge clk_i) begin
-    start1 <= start_i;
-    start2 <= start1;
-    if (start2 || turn[2*2+:2] == 2'(R - 1)) p_nonzero <= start2 ? live_q : p_nonzero >> S;
-    live <= {live[(4+FOLDS)*S-1:0], p_nonzero[S-1:0]};
+    live <= {live[4*S-1:0], p_nonzero[S-1:0]};
     held <= {held[(6+FOLDS)*S-1:0], p_occupied[S-1:0]};
   end
   logic [S-1:0] keep;
-  always_ff @(posedge clk_i) keep <= mask_slot ? held[(6+FOLDS)*S+:S] : live[(4+FOLDS)*S+:S];
+  always_ff @(posedge clk_i) keep <= mask_slot ? held[(6+FOLDS)*S+:S] : live[4*S+:S];
 
   // ---- lanes ----
   logic [S*8-1:0] row0, col0;  // of the kernel's first tap around slot p
@@ -125,18 +165,13 @@ module conv_gather #(
   end
   logic [S*CH*LANES*ACC_W-1:0] r;
   for (genvar q = 0; q < LANES; q++) begin : g_q
-    // x of this bank until the last product is made, while the next bank may have come
-    logic [R*X_W-1:0] kept_x;
     logic [R*2*PLACE-1:0] places;
     for (genvar i = 0; i < R; i++) begin : g_i
-      always_ff @(posedge clk_i) if (start2) kept_x[i*X_W+:X_W] <= x_i[(i*LANES+q)*X_W+:X_W];
       assign places[i*2*PLACE+:2*PLACE] = {q_row[(i*LANES+q)*PLACE+:PLACE],
                                            q_col[(i*LANES+q)*PLACE+:PLACE]};
     end
-    logic [X_W-1:0] x;
     logic [2*PLACE-1:0] place;
     in_turn #(.W(2 * PLACE), .R(R)) u_place (.turn_i(turn[1:0]), .x_i(places), .x_o(place));
-    in_turn #(.W(X_W), .R(R)) u_x (.turn_i(turn[2*2+:2]), .x_i(kept_x), .x_o(x));
     for (genvar s = 0; s < S; s++) begin : g_s
       logic near_c, near;
       logic [TAP_W-1:0] tap_c, tap;
@@ -153,7 +188,7 @@ module conv_gather #(
         conv_lane #(.CHAINS(0)) u_lane (
             .clk_i, .cfg_we_i(cfg_we_i && cfg_unit_i == U_A_WEIGHT && cfg_addr_i[8:7] == f),
             .cfg_tap_i(cfg_addr_i[TAP_W-1:0]), .cfg_weight_i(cfg_data_i[CW_W-1:0]),
-            .inside_i(near), .tap_i(tap), .x_i(x), .rounds_i(rounds),
+            .inside_i(near), .tap_i(tap), .x_i(x[q*X_W+:X_W]), .rounds_i(rounds),
             .mask_i(types[f*48+16+:X_W]), .chains_i(1'b0), .chain_i('0),
             .r_o(r[((s*CH+f)*LANES+q)*ACC_W+:ACC_W]), .chain_o(chain_unused));
       end

@@ -63,7 +63,7 @@ module sparse_core #(
   logic [N*PLACE-1:0] in_row, in_col;
   logic [N-1:0] in_occupied;
   logic [N*X_W-1:0] in_x;
-  window_input #(.N(N)) u_input (
+  window_input #(.N(N), .R(R)) u_input (
       .clk_i, .rst_i, .form_i(form), .slots_i(slots), .beats_i(beats_o),
       .last_lanes_i(last_lanes), .width_i(width), .threshold_i(threshold), .signed_i(is_signed),
       .type_i(input_type), .pace_i(pace), .room_i, .valid_i, .ready_o, .beat_i, .ended_o,
@@ -77,7 +77,7 @@ module sparse_core #(
   logic [S*CH*Y_W-1:0] a_x;
   conv_gather #(.N(N), .S(S), .R(R), .F(F)) u_conv_a (
       .clk_i, .rst_i, .cfg_we_i, .cfg_unit_i, .cfg_addr_i, .cfg_data_i, .start_i(start),
-      .row_i(in_row), .col_i(in_col), .occupied_i(in_occupied), .x_i(in_x), .p_row_o(a_p_row),
+      .row_i(in_row), .col_i(in_col), .occupied_i(in_occupied), .x_i(in_x), .type_i(input_type), .p_row_o(a_p_row),
       .p_col_o(a_p_col), .valid_o(a_valid), .first_o(a_first), .last_o(a_last), .row_o(a_row),
       .col_o(a_col), .occupied_o(a_occupied), .x_o(a_x));
 

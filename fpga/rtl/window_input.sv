@@ -9,7 +9,8 @@
 // window writes it. Windows end at least pace_i cycles apart: the last beat waits for that, and
 // for room_i: nothing behind this module ever stalls.
 module window_input #(
-    parameter int N = 20
+    parameter int N = 20,
+    parameter int R = 1  // above 1: x_o is not cast yet
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -33,7 +34,7 @@ module window_input #(
     output logic [N*sparse_pkg::PLACE-1:0] row_o,
     output logic [N*sparse_pkg::PLACE-1:0] col_o,
     output logic [N-1:0] occupied_o,
-    output logic [N*sparse_pkg::X_W-1:0] x_o  // 2 cycles after start_o
+    output logic [N*sparse_pkg::X_W-1:0] x_o  // 2 cycles after start_o; not cast: with start_o
 );
   import sparse_pkg::*;
   localparam int C_W = $clog2(N + 1);  // number of slots
@@ -189,9 +190,13 @@ module window_input #(
     assign col_o[j*PLACE+:PLACE] = used[j] ? col : '0;
     assign row_o[j*PLACE+:PLACE] = used[j] ? r + {4'd0, {1'b0, c1} + {1'b0, c2} + {1'b0, c3}} : '0;
     assign occupied_o[j] = used[j];
-    cast_small #(.OUT(X_W)) u_cast (
-        .clk_i, .x_i(x), .shift_i(type_i[8:6]), .round_i(type_i[2:0]),
-        .overflow_i(type_i[4:3]), .signed_i(type_i[5]), .mask_i(type_i[16+:X_W]),
-        .z_o(x_o[j*X_W+:X_W]));
+    if (R == 1) begin : g_cast
+      cast_small #(.OUT(X_W)) u_cast (
+          .clk_i, .x_i(x), .shift_i(type_i[8:6]), .round_i(type_i[2:0]),
+          .overflow_i(type_i[4:3]), .signed_i(type_i[5]), .mask_i(type_i[16+:X_W]),
+          .z_o(x_o[j*X_W+:X_W]));
+    end else begin : g_raw
+      assign x_o[j*X_W+:X_W] = x;
+    end
   end
 endmodule

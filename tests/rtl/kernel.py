@@ -43,7 +43,7 @@ USUAL = Build((), 60, {"neutrino": 110, "jet": 130, "sparsemnist": 186}, {"neutr
 FAST = Build(("--at-once", "2", "--filters", "1"), 30, {"neutrino": 85, "sparsemnist": 155},
              {"neutrino": 10})
 # Two slots share a lane. MNIST's 36 outputs take four passes of 20 cycles.
-SMALL = Build(("--reuse", "2"), 60, {"neutrino": 160, "jet": 180, "sparsemnist": 270},
+SMALL = Build(("--reuse", "2"), 80, {"neutrino": 160, "jet": 180, "sparsemnist": 270},
               {"neutrino": 40, "jet": 40, "sparsemnist": 80})
 MANY = Build(("--slots", "48"), 4, {}, {"neutrino": 48})
 E_NO_MODEL, E_MAGIC, E_VERSION, E_SIZE, E_UNIT, E_ADDRESS, E_VALUE, E_CHECK, E_ALIGN, E_BUS = (
@@ -166,6 +166,7 @@ def main() -> None:
                         help="two slots share a lane in the library")
     parser.add_argument("--many", type=Path, metavar="FOLDER",
                         help="the library has 48 slots: run the networks NAME-n48-* of this folder")
+    parser.add_argument("--own", type=Path, metavar="FOLDER", help="run the networks in it too")
     parser.add_argument("--long", action="store_true",
                         help="all models and windows, lists and images")
     arguments = parser.parse_args()
@@ -177,6 +178,9 @@ def main() -> None:
     if not models:
         print(f"skipped: no models in {source}")
         sys.exit(1 if os.environ.get("CI") else 77)
+    if arguments.own:
+        models |= {m.name.removesuffix(".model.h5"): m for m in
+                   sorted(arguments.own.glob("*.model.h5"))}
     card = Card(arguments.library)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

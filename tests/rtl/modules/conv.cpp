@@ -138,8 +138,10 @@ template <class M> void gather(int n, int s, int r, int filters_built, int round
 {
     constexpr int WINDOWS = KINDS + 2;
     const int steps = n / s, latency = r == 1 ? 13 : 13 + r;
+    const fixed_type same = type_of(X, 0, true, FIXED_TRN, FIXED_WRAP);
     Clocked<M> unit;
     unit.m.start_i = 0;
+    put(unit.m.type_i, 0, 48, static_cast<int64_t>(type_word(same, 0, false)));
     unit.reset();
     for (int round = 0; round < rounds; round++) {
         Network net;
@@ -159,7 +161,7 @@ template <class M> void gather(int n, int s, int r, int filters_built, int round
                 next = draw_slots(n, made++ % KINDS, 1, net.x_bits, true);
                 due.push_back({next, net.run(next), {}, now});
                 wait = draw_gap(steps * r);
-                x_cycle = now + 2;
+                x_cycle = r == 1 ? now + 2 : now; // cast already, or to be
             }
             wait -= wait > 0;
             for (int p = 0; p < n; p++) { // places only with the start

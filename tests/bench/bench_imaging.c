@@ -4,6 +4,7 @@
 #include "bench/goals.h"
 #include "bench/planes.h"
 #include "imaging/reduce.h"
+#include "unit/published.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -255,22 +256,11 @@ static int bench_plane(const struct bench_options *o, const struct geometry *g,
 
 int bench_imaging(const struct bench_options *o)
 {
-    const struct preprocessing pre = {.time_rebin = 6,
-                                      .bin_floor = 10,
-                                      .bin_clip = 100,
-                                      .window_time_bins = 256,
-                                      .window_wires = 512,
-                                      .pool_time = 4,
-                                      .pool_wires = 8,
-                                      .pixel_threshold = 700,
-                                      .image_height = 63,
-                                      .image_width = 63,
-                                      .pixel_scale = 3200};
     struct detector_settings d = {.ticks = PLANES_TICKS, .n_planes = 1};
     d.plane[0] = (struct plane_settings){2, WIRES, PLANES_PEDESTAL, 1.0 / PLANES_COUNTS_A_UNIT};
     struct geometry g;
     struct error err = {0};
-    if (!geometry_init_wires(&g, &d, &pre, &err)) {
+    if (!geometry_init_wires(&g, &d, &published, &err)) {
         (void)fprintf(stderr, "imaging: %s\n", err.text);
         return 1;
     }

@@ -10,11 +10,6 @@
 
 #include <string.h>
 
-#define ACT "ap_fixed<16,8,AP_TRN,AP_WRAP>"
-#define L0  "layers/000_input"
-#define L1  "layers/001_flatten"
-#define L2  "layers/002_dense"
-
 enum { N_PREPROCESSING = 11, WIRES = 8, TICKS = 64 };
 
 void scenario_write_model(const char *path, const char *name, int weight, bool images)
@@ -31,27 +26,8 @@ void scenario_write_model(const char *path, const char *name, int weight, bool i
         WHOLE("preprocessing", "image_height", 8),
         WHOLE("preprocessing", "image_width", 4),
         REAL("preprocessing", "pixel_scale", 320),
-        TEXT("/", "format", "sparsed-model"),
-        WHOLE("/", "version", 1),
-        TEXT("/", "name", name),
-        TEXT("/", "created_by", "a test"),
-        {"/", "labels", ITEM_TEXTS, "label", 2, 0, {0}, NULL, 0, 0},
-        TEXT(L0, "class", "input"),
-        WHOLE(L0, "height", 8),
-        WHOLE(L0, "width", 4),
-        WHOLE(L0, "channels", 1),
-        TEXT(L0, "out_t", ACT),
-        TEXT(L1, "class", "flatten"),
-        TEXT(L1, "out_t", ACT),
-        TEXT(L2, "class", "dense"),
-        WHOLE(L2, "n_in", 32),
-        WHOLE(L2, "n_out", 2),
-        TEXT(L2, "accum_t", ACT),
-        TEXT(L2, "out_t", ACT),
-        TEXT(L2, "weight_t", ACT),
-        TEXT(L2, "bias_t", ACT),
-        FILLED(L2, "weight", weight, 2, 32, 2),
-        FILLED(L2, "bias", 1, 1, 2),
+        ROOT_NAMED(name, 2),
+        SMALL_NETWORK(8, 4, 2, FILLED(SMALL_DENSE, "weight", weight, 2, 32, 2)),
     };
     size_t first = images ? N_PREPROCESSING : 0;
     calls_pause(true);

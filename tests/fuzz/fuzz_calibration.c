@@ -2,6 +2,7 @@
  * What is refused says why; what is taken counts its masked wires as its list of them does. */
 #include "made_h5.h"
 #include "model/calibration.h"
+#include "small_detector.h"
 
 #include <stdlib.h>
 
@@ -44,17 +45,8 @@ static void *make(struct stream *s, size_t *bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    struct preprocessing pre = {.time_rebin = 6,
-                                .bin_floor = 1,
-                                .bin_clip = 100,
-                                .window_time_bins = 8,
-                                .window_wires = 4,
-                                .pool_time = 4,
-                                .pool_wires = 4,
-                                .image_height = 2,
-                                .image_width = 1,
-                                .pixel_scale = 3200};
-    struct detector_settings d = {.ticks = 50, .n_planes = PLANES};
+    const struct preprocessing pre = small_detector_preprocessing;
+    struct detector_settings d = {.ticks = SMALL_DETECTOR_TICKS, .n_planes = PLANES};
     d.plane[0] = (struct plane_settings){.id = 0, .wires = WIRES, .scale = 0.0625};
     d.plane[1] = (struct plane_settings){.id = 7, .wires = WIRES, .scale = 0.0625};
     const struct preprocessing both[PLANES] = {pre, pre};

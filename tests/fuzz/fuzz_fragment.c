@@ -6,6 +6,7 @@
 #include "imaging/reduce.h"
 #include "readout/decode.h"
 #include "readout/payload.h"
+#include "small_detector.h"
 
 #include <stdlib.h>
 
@@ -37,20 +38,11 @@ static void prepare(struct run *r)
 
 static void prepare_all(void)
 {
-    struct preprocessing pre = {.time_rebin = 6,
-                                .bin_floor = 1,
-                                .bin_clip = 100,
-                                .window_time_bins = 8,
-                                .window_wires = 4,
-                                .pool_time = 4,
-                                .pool_wires = 4,
-                                .image_height = 2,
-                                .image_width = 1,
-                                .pixel_scale = 3200};
-    struct detector_settings d = {.ticks = 50, .n_planes = 1};
+    struct detector_settings d = {.ticks = SMALL_DETECTOR_TICKS, .n_planes = 1};
     d.plane[0] = (struct plane_settings){.id = 2, .wires = 10, .scale = 0.0625};
     decoder = decoder_create(NULL);
-    if (!decoder || !geometry_init_wires(&runs[0].geometry, &d, &pre, NULL))
+    if (!decoder ||
+        !geometry_init_wires(&runs[0].geometry, &d, &small_detector_preprocessing, NULL))
         abort();
     geometry_init_image(&runs[1].geometry, 3, 4, 2);
     prepare(&runs[0]);

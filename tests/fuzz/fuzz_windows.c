@@ -5,11 +5,11 @@
  * header and payload. What only a sender who knows us can say is put in: recipe, size and
  * checksum, else nothing would come past them. */
 #include "assembly/assembler.h"
+#include "data/recipe.h"
 #include "output/windows_message.h"
 #include "proto/windows.pb-c.h"
 #include "readout/windows.h"
-
-#include "data/recipe.h"
+#include "small_detector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,18 +45,9 @@ static void prepare(struct run *r)
 
 static void prepare_all(void)
 {
-    struct preprocessing pre = {.time_rebin = 6,
-                                .bin_floor = 1,
-                                .bin_clip = 100,
-                                .window_time_bins = 8,
-                                .window_wires = 4,
-                                .pool_time = 4,
-                                .pool_wires = 4,
-                                .image_height = 2,
-                                .image_width = 1,
-                                .pixel_scale = 3200};
+    const struct preprocessing pre = small_detector_preprocessing;
     struct preprocessing both[2] = {pre, pre};
-    struct detector_settings d = {.ticks = 50, .n_planes = 2};
+    struct detector_settings d = {.ticks = SMALL_DETECTOR_TICKS, .n_planes = 2};
     d.plane[0] = (struct plane_settings){.id = 2, .wires = 10, .scale = 0.0625};
     d.plane[1] = (struct plane_settings){.id = 0, .wires = 70, .scale = 0.0625};
     if (!geometry_init_wires(&runs[0].geometry, &d, both, NULL))

@@ -12,11 +12,6 @@
 
 enum { FILES = NIGHT_MODELS + 1, PIXELS = 8, OUTPUTS = 2, WINDOWS = 3, WIRES = 16 };
 
-#define ACT "ap_fixed<16,8,AP_TRN,AP_WRAP>"
-#define L0  "layers/000_input"
-#define L1  "layers/001_flatten"
-#define L2  "layers/002_dense"
-
 static char path[FILES + 1][SETTINGS_PATH_BYTES];
 static struct model *model[FILES];
 static uint64_t handed_out;
@@ -83,7 +78,7 @@ static void write_file(uint32_t i, struct random *r)
     name[6] = (char)('a' + i);
     for (int k = 0; k < PIXELS * OUTPUTS; k++)
         weight[k] = (int32_t)random_below(r, 64) - 24;
-    struct item items[] = {
+    const struct item items[] = {
         WHOLE("preprocessing", "time_rebin", 2),
         REAL("preprocessing", "bin_floor", 5),
         REAL("preprocessing", "bin_clip", 500),
@@ -95,28 +90,9 @@ static void write_file(uint32_t i, struct random *r)
         WHOLE("preprocessing", "image_height", 4),
         WHOLE("preprocessing", "image_width", 2),
         REAL("preprocessing", "pixel_scale", 64),
-        ROOT(OUTPUTS),
-        TEXT(L0, "class", "input"),
-        WHOLE(L0, "height", 4),
-        WHOLE(L0, "width", 2),
-        WHOLE(L0, "channels", 1),
-        TEXT(L0, "out_t", ACT),
-        TEXT(L1, "class", "flatten"),
-        TEXT(L1, "out_t", ACT),
-        TEXT(L2, "class", "dense"),
-        WHOLE(L2, "n_in", PIXELS),
-        WHOLE(L2, "n_out", OUTPUTS),
-        TEXT(L2, "accum_t", ACT),
-        TEXT(L2, "out_t", ACT),
-        TEXT(L2, "weight_t", ACT),
-        TEXT(L2, "bias_t", ACT),
-        DATA(L2, "weight", weight, 2, PIXELS, OUTPUTS),
-        FILLED(L2, "bias", 1, 1, OUTPUTS),
+        ROOT_NAMED(name, OUTPUTS),
+        SMALL_NETWORK(4, 2, OUTPUTS, DATA(SMALL_DENSE, "weight", weight, 2, PIXELS, OUTPUTS)),
     };
-    for (size_t k = 0; k < sizeof items / sizeof *items; k++) {
-        if (strcmp(items[k].name, "name") == 0)
-            items[k].text = name;
-    }
     model_file_write(path[i], items, sizeof items / sizeof *items, NULL);
 }
 

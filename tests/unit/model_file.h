@@ -44,12 +44,28 @@ struct item {
     {                                                                                              \
         group, name, ITEM_ARRAY, NULL, 0, rank, {__VA_ARGS__}, data, 0, 0                          \
     }
-#define ROOT(outputs)                                                                              \
-    TEXT("/", "format", "sparsed-model"), WHOLE("/", "version", 1), TEXT("/", "name", "test"),     \
+#define ROOT(outputs) ROOT_NAMED("test", outputs)
+#define ROOT_NAMED(name, outputs)                                                                  \
+    TEXT("/", "format", "sparsed-model"), WHOLE("/", "version", 1), TEXT("/", "name", name),       \
         TEXT("/", "created_by", "a test"),                                                         \
     {                                                                                              \
         "/", "labels", ITEM_TEXTS, "label", outputs, 0, {0}, NULL, 0, 0                            \
     }
+
+/* The layers of the smallest network that scores: an image, flat, one dense layer; all of
+ * 16 bits. `weight` is the item of its weights, [height * width][outputs]. */
+#define SMALL_DENSE "layers/002_dense"
+#define SMALL_TYPE  "ap_fixed<16,8,AP_TRN,AP_WRAP>"
+#define SMALL_NETWORK(height, width, outputs, weight)                                              \
+    TEXT("layers/000_input", "class", "input"), WHOLE("layers/000_input", "height", height),       \
+        WHOLE("layers/000_input", "width", width), WHOLE("layers/000_input", "channels", 1),       \
+        TEXT("layers/000_input", "out_t", SMALL_TYPE),                                             \
+        TEXT("layers/001_flatten", "class", "flatten"),                                            \
+        TEXT("layers/001_flatten", "out_t", SMALL_TYPE), TEXT(SMALL_DENSE, "class", "dense"),      \
+        WHOLE(SMALL_DENSE, "n_in", (height) * (width)), WHOLE(SMALL_DENSE, "n_out", outputs),      \
+        TEXT(SMALL_DENSE, "accum_t", SMALL_TYPE), TEXT(SMALL_DENSE, "out_t", SMALL_TYPE),          \
+        TEXT(SMALL_DENSE, "weight_t", SMALL_TYPE), TEXT(SMALL_DENSE, "bias_t", SMALL_TYPE),        \
+        weight, FILLED(SMALL_DENSE, "bias", 1, 1, outputs)
 
 static inline void model_file_attribute(hid_t group, const struct item *item)
 {

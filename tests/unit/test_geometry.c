@@ -2,21 +2,10 @@
 #include "unit/cmocka_all.h"
 
 #include "data/geometry.h"
+#include "unit/published.h"
 
 #include <math.h>
 #include <string.h>
-
-static const struct preprocessing neutrino = {.time_rebin = 6,
-                                              .bin_floor = 10,
-                                              .bin_clip = 100,
-                                              .window_time_bins = 256,
-                                              .window_wires = 512,
-                                              .pool_time = 4,
-                                              .pool_wires = 8,
-                                              .pixel_threshold = 700,
-                                              .image_height = 63,
-                                              .image_width = 63,
-                                              .pixel_scale = 3200};
 
 static struct detector_settings microboone(void)
 {
@@ -31,7 +20,7 @@ static void microboone_has_266_x_432_pixels(void **state)
 {
     (void)state;
     struct detector_settings d = microboone();
-    struct preprocessing pre[3] = {neutrino, neutrino, neutrino};
+    struct preprocessing pre[3] = {published, published, published};
     struct geometry g;
     assert_true(geometry_init_wires(&g, &d, pre, NULL));
     assert_false(g.images);
@@ -110,7 +99,7 @@ static void each_impossible_detector_is_refused_by_name(void **state)
 #define X(change, names)                                                                           \
     {                                                                                              \
         struct detector_settings d = microboone();                                                 \
-        struct preprocessing pre[3] = {neutrino, neutrino, neutrino};                              \
+        struct preprocessing pre[3] = {published, published, published};                           \
         struct geometry g;                                                                         \
         struct error err = {0};                                                                    \
         change;                                                                                    \

@@ -7,11 +7,6 @@
 
 #include <unistd.h>
 
-#define ACT "ap_fixed<16,8,AP_TRN,AP_WRAP>"
-#define L0  "layers/000_input"
-#define L1  "layers/001_flatten"
-#define L2  "layers/002_dense"
-
 enum { N_FILES = 3, N_PREPROCESSING = 11 };
 
 /* 8 x 4 pixels to two scores; an image model leaves the first rows out. */
@@ -28,22 +23,7 @@ static const struct item wire_model[] = {
     WHOLE("preprocessing", "image_width", 4),
     REAL("preprocessing", "pixel_scale", 3200),
     ROOT(2),
-    TEXT(L0, "class", "input"),
-    WHOLE(L0, "height", 8),
-    WHOLE(L0, "width", 4),
-    WHOLE(L0, "channels", 1),
-    TEXT(L0, "out_t", ACT),
-    TEXT(L1, "class", "flatten"),
-    TEXT(L1, "out_t", ACT),
-    TEXT(L2, "class", "dense"),
-    WHOLE(L2, "n_in", 32),
-    WHOLE(L2, "n_out", 2),
-    TEXT(L2, "accum_t", ACT),
-    TEXT(L2, "out_t", ACT),
-    TEXT(L2, "weight_t", ACT),
-    TEXT(L2, "bias_t", ACT),
-    FILLED(L2, "weight", 7, 2, 32, 2),
-    FILLED(L2, "bias", 1, 1, 2),
+    SMALL_NETWORK(8, 4, 2, FILLED(SMALL_DENSE, "weight", 7, 2, 32, 2)),
 };
 enum { N_ITEMS = sizeof wire_model / sizeof *wire_model };
 

@@ -83,12 +83,7 @@ static int process(const char *mode)
 
 /* ---- the daemon's side ---- */
 
-static const char metadata[] =
-    "{\"kernel_name\": \"k\", \"model_sha256\": "
-    "\"0000000000000000000000000000000000000000000000000000000000000000\", \"form\": 0, "
-    "\"height\": 9, \"width\": 7, \"channels\": 1, \"n_slots\": 5, \"place_bytes\": 1, "
-    "\"value_bytes\": 2, \"pixel_bytes\": 4, \"window_bytes\": 64, \"n_outputs\": 1, "
-    "\"raw_bytes\": 4, \"result_bytes\": 16}";
+static const char metadata[] = XCLBIN_FILE_METADATA_OF("1");
 
 struct bench {
     struct fpga_settings settings;

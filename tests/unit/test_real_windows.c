@@ -4,6 +4,7 @@
 
 #include "data/pixel.h"
 #include "imaging/reduce.h"
+#include "unit/published.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -102,21 +103,10 @@ static void check_window(const struct image *image, uint32_t event)
 static void real_windows_give_the_vectors_input(void **state)
 {
     (void)state;
-    struct preprocessing pre = {.time_rebin = 6,
-                                .bin_floor = 10,
-                                .bin_clip = 100,
-                                .window_time_bins = 256,
-                                .window_wires = 512,
-                                .pool_time = 4,
-                                .pool_wires = 8,
-                                .pixel_threshold = 700,
-                                .image_height = 63,
-                                .image_width = 63,
-                                .pixel_scale = 3200};
     struct detector_settings d = {.ticks = TICKS, .n_planes = 1};
     d.plane[0] = (struct plane_settings){2, WIRES, 0, 0.0625};
     struct geometry g;
-    assert_true(geometry_init_wires(&g, &d, &pre, NULL));
+    assert_true(geometry_init_wires(&g, &d, &published, NULL));
     struct reducer *r = reducer_create(&g, NULL);
     struct reduced out = {0};
     reduce_capacity(&g, &out.hit_capacity, &out.edge_capacity);

@@ -66,12 +66,13 @@ static inline void xclbin_file_make(struct xclbin_file *f)
     xclbin_file_put(f, 448, f->sections, 4);
 }
 
-#define XCLBIN_FILE_METADATA                                                                       \
+#define XCLBIN_FILE_METADATA XCLBIN_FILE_METADATA_OF("2")
+#define XCLBIN_FILE_METADATA_OF(n_outputs)                                                         \
     "{\"kernel_name\": \"k\", \"model_sha256\": "                                                  \
     "\"0000000000000000000000000000000000000000000000000000000000000000\", "                       \
     "\"form\": 0, \"height\": 9, \"width\": 7, \"channels\": 1, \"n_slots\": 5, "                  \
     "\"place_bytes\": 1, \"value_bytes\": 2, \"pixel_bytes\": 4, \"window_bytes\": 64, "           \
-    "\"n_outputs\": 2, \"raw_bytes\": 4, \"result_bytes\": 16}"
+    "\"n_outputs\": " n_outputs ", \"raw_bytes\": 4, \"result_bytes\": 16}"
 
 #define XCLBIN_FILE_GOOD                                                                           \
     {                                                                                              \

@@ -77,3 +77,20 @@ def run(bin_dir):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def replay(run):
+    """Call it: (fragments, finished process) of one replay into a PULL socket."""
+    from receiver import Receiver  # here: it needs the message classes, which not all tests have
+
+    def call(*arguments, rc=0):
+        receiver = Receiver()
+        try:
+            p = run("sparse-replay", *arguments, "--to", receiver.endpoint, "--json", "--wait", 20)
+        finally:
+            receiver.ended.set()
+        fragments = receiver.fragments()
+        assert p.returncode == rc, p.stderr
+        return fragments, p
+    return call

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sparsed.modelfile import FixedType, Layer, ModelFile, write_model
-from test_replay import make_file
 from test_score import lines, replayed, score, without_clock
+from wirefile import make_file
 
 TICKS, WIRES = 96, {0: 32, 2: 40}
 RECIPE = dict(time_rebin=2, window_time_bins=48, window_wires=32, pool_time=4, pool_wires=4,

@@ -8,8 +8,8 @@ import pytest
 
 from sparsed.modelfile import FixedType, Layer, ModelFile, write_model
 from sparsed.windows import Preprocessing, reduce
-from test_replay import make_file
 from test_sparsed import Daemon, collect, decisions_of
+from wirefile import make_file
 
 TICKS, WIRES = 41, {0: 24, 2: 33}  # a tick and a wire too many, as the real detector has
 RECIPE = dict(time_rebin=2, window_time_bins=8, window_wires=8, pool_time=2, pool_wires=2,

@@ -4,14 +4,13 @@ import pathlib
 import re
 import signal
 import subprocess
-import threading
 import time
 
 import h5py
 import numpy as np
 import pytest
-import zmq
 
+from receiver import Receiver
 from sparsed import readout_pb2 as readout
 from sparsed import realism
 from sparsed.windows import PixelFile, reduce
@@ -132,32 +131,6 @@ def test_truth_agrees_with_itself(simulated):
             assert np.array_equal(start, np.tile(truth["event_table/nu_vtx"][row],
                                                  (len(start), 1)))
     assert 0 < neutrinos < EVENTS, "choose another seed: both kinds are needed"
-
-
-class Receiver:
-    """Takes whole events from the source on a thread, with headers checked."""
-
-    def __init__(self):
-        self.context = zmq.Context()
-        self.socket = self.context.socket(zmq.PULL)
-        self.endpoint = f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}"
-        self.ended = threading.Event()
-        self.messages = []
-        self.thread = threading.Thread(target=self.take)
-        self.thread.start()
-
-    def take(self):
-        while True:
-            if self.socket.poll(100):
-                self.messages.append(self.socket.recv_multipart())
-            elif self.ended.is_set():
-                return
-
-    def close(self):
-        self.ended.set()
-        self.thread.join()
-        self.socket.close(0)
-        self.context.term()
 
 
 @pytest.mark.parametrize("kind", ["int16", "float32"])

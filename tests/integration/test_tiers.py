@@ -16,9 +16,9 @@ from test_calibration import CONFIG as CALIBRATED
 from test_calibration import (DEAD, HOT, TICKS as RAW_TICKS, calibrate, config, raw,  # noqa: F401
                               replay_options)
 from test_calibration import model as large_model  # noqa: F401  fixtures
-from test_replay import make_file
 from test_score import CONFIG, TICKS, WIRES, samples, small_model
 from test_sparsed import Daemon
+from wirefile import make_file
 
 PLANES = [x for p, w in WIRES.items() for x in ("--plane", f"{p}:{w}")]
 CUT = 8  # wires of a fragment; every source has its own wires

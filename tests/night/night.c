@@ -1,20 +1,16 @@
-/* One night after the other, each from its seed alone. A failing one prints what was
- * promised, its last lines, and how to see it again. */
+/* One night, from its seed alone: what the daemon is set up with, what goes wrong, and one
+ * step after the other until the crew has gone home. */
 #include "night.h"
 
 #include "base/log.h"
 #include "config/config.h"
 
-#include <argp.h>
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* A night that takes longer does not come to its end. */
 #define LONGEST_NS (600 * NS_PER_S)
@@ -247,9 +243,7 @@ static void wait_for_the_stuck(void)
         go_on(false);
 }
 
-static volatile uint64_t *progress; /* of this process: the seed under way, for its parent */
-
-static bool run_night(uint64_t seed)
+bool night_run(uint64_t seed)
 {
     if (begin(seed)) {
         while (!crew_over() && !night.failed) {
@@ -268,51 +262,7 @@ static bool run_night(uint64_t seed)
     return !night.failed;
 }
 
-/* What the nights have seen, so that nobody believes in nights in which nothing happens. */
-struct seen {
-    uint64_t event[EVENT_FATE_COUNT], fragment[FRAGMENT_FATE_COUNT];
-    uint64_t runs, changes, recorded, record_lost, fallbacks, shadowed, stuck;
-};
-static struct seen seen;
-
-static void look_back(void)
-{
-    for (uint32_t k = 0; k < EVENT_FATE_COUNT; k++)
-        seen.event[k] += counter_read(&monitor.event_fate[k]);
-    for (uint32_t i = 0; i < atomic_load(&monitor.n_sources); i++) {
-        for (uint32_t k = 0; k < FRAGMENT_FATE_COUNT; k++)
-            seen.fragment[k] += counter_read(&monitor.source[i].fate[k]);
-    }
-    for (uint32_t k = 0; k < MONITOR_FPGA_FALLBACK_COUNT; k++)
-        seen.fallbacks += counter_read(&monitor.fpga_fallback[k]);
-    for (uint32_t k = 0; k < MONITOR_SHADOW_VERDICT_COUNT; k++)
-        seen.shadowed += counter_read(&monitor.shadow_verdict[k]);
-    seen.runs += night.control.runs;
-    seen.changes += crew_changes();
-    seen.recorded += counter_read(&monitor.recorded_events);
-    seen.record_lost += counter_read(&monitor.record_lost);
-    seen.stuck += night.control.stuck ? 1 : 0;
-}
-
-static void say_seen(void)
-{
-    (void)printf("  events   ");
-    for (uint32_t k = 0; k < EVENT_FATE_COUNT; k++)
-        (void)printf(" %s %" PRIu64, event_fate_name((enum event_fate)k), seen.event[k]);
-    (void)printf("\n  fragments");
-    for (uint32_t k = 0; k < FRAGMENT_FATE_COUNT; k++) {
-        if (seen.fragment[k] > 0)
-            (void)printf(" %s %" PRIu64, fragment_fate_name((enum fragment_fate)k),
-                         seen.fragment[k]);
-    }
-    (void)printf("\n  runs %" PRIu64 ", changes %" PRIu64 ", recorded %" PRIu64
-                 ", not recorded %" PRIu64 ", windows that a card did not score %" PRIu64
-                 ", events in the shadow %" PRIu64 ", drains that got stuck %" PRIu64 "\n",
-                 seen.runs, seen.changes, seen.recorded, seen.record_lost, seen.fallbacks,
-                 seen.shadowed, seen.stuck);
-}
-
-static void tell(void)
+void night_tell(void)
 {
     uint64_t from = night.traced > NIGHT_TRACE ? night.traced - NIGHT_TRACE : 0;
     (void)printf("seed %" PRIu64 " failed after %" PRIu64 " steps: %s\n", night.seed, night.steps,
@@ -324,104 +274,9 @@ static void tell(void)
     (void)printf("again: night --seed %" PRIu64 " --verbose\n", night.seed);
 }
 
-/* ---- the command ---- */
+/* ---- before the first, after the last ---- */
 
-struct arguments {
-    uint64_t from, to;
-    unsigned jobs, failures;
-};
-
-static const struct argp_option options[] = {
-    {"seed", 's', "N", 0, "one night", 0},
-    {"seeds", 'r', "A..B", 0, "the nights A to B", 0},
-    {"jobs", 'j', "N", 0, "processes; default 2", 0},
-    {"failures", 'f', "N", 0, "end after so many failing nights; default 1", 0},
-    {"verbose", 'v', NULL, 0, "every line as it is written", 0},
-    {0}};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct arguments *a = state->input;
-    char *end = arg;
-    switch (key) {
-    case 's':
-        a->from = a->to = strtoull(arg, &end, 10);
-        break;
-    case 'r':
-        a->from = strtoull(arg, &end, 10);
-        if (strncmp(end, "..", 2) == 0)
-            a->to = strtoull(end + 2, &end, 10);
-        break;
-    case 'j':
-        a->jobs = (unsigned)strtoul(arg, &end, 10);
-        break;
-    case 'f':
-        a->failures = (unsigned)strtoul(arg, &end, 10);
-        break;
-    case 'v':
-        night.verbose = true;
-        break;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-    if (arg != NULL && (*end != '\0' || a->to < a->from || a->jobs == 0))
-        argp_error(state, "%s: not a number, or not a range", arg);
-    return 0;
-}
-
-/* Every jobs-th seed of the range. */
-static int nights(const struct arguments *a, unsigned job)
-{
-    unsigned failed = 0;
-    uint64_t steps = 0, n = 0;
-    for (uint64_t seed = a->from + job; seed <= a->to && failed < a->failures; seed += a->jobs) {
-        *progress = seed;
-        bool good = run_night(seed);
-        steps += night.steps;
-        n++;
-        look_back();
-        if (!good) {
-            failed++;
-            tell();
-        }
-    }
-    (void)printf("%" PRIu64 " nights, %" PRIu64 " steps, %u failed\n", n, steps, failed);
-    say_seen();
-    (void)fflush(stdout);
-    return failed == 0 ? 0 : 1;
-}
-
-/* A process a job: a crash takes only its own nights, and its parent knows which it was. */
-static bool run_jobs(const struct arguments *a)
-{
-    enum { MOST = 64 };
-    pid_t child[MOST];
-    bool good = true;
-    unsigned jobs = a->jobs < MOST ? a->jobs : MOST;
-    volatile uint64_t *at =
-        mmap(NULL, MOST * sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED)
-        return false;
-    for (unsigned job = 0; job < jobs; job++) {
-        (void)fflush(NULL);
-        progress = &at[job];
-        child[job] = fork();
-        if (child[job] == 0)
-            exit(nights(a, job)); /* not _exit: what gcov has counted is written then */
-    }
-    for (unsigned job = 0; job < jobs; job++) {
-        int status = 1;
-        if (child[job] < 0 || waitpid(child[job], &status, 0) < 0)
-            return false;
-        if (WIFSIGNALED(status))
-            (void)printf("seed %" PRIu64 " failed: %s\nagain: night --seed %" PRIu64 "\n", at[job],
-                         strsignal(WTERMSIG(status)), at[job]);
-        good = good && status == 0;
-    }
-    return good;
-}
-
-static bool prepare(void)
+bool night_prepare(void)
 {
     struct error err = {0};
     if (mkdtemp(folder) == NULL || !crew_write(folder)) {
@@ -436,27 +291,10 @@ static bool prepare(void)
     return true;
 }
 
-static void clean_up(void)
+void night_clean_up(void)
 {
     char command[sizeof folder + 16];
     (void)snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0) /* NOLINT(cert-env33-c): a folder of our own */
         perror(folder);
-}
-
-int main(int argc, char **argv)
-{
-    static const char doc[] = "Nights of the trigger daemon in virtual time, each from its seed.\v"
-                              "Exit status 0: every promise was kept.\n\n"
-                              "  night --seeds 1..3000\n"
-                              "  night --seed 17 --verbose";
-    struct arguments a = {1, 1000, 2, 1};
-    argp_parse(&(struct argp){options, parse, NULL, doc, NULL, NULL, NULL}, argc, argv, 0, NULL,
-               &a);
-    if (!prepare())
-        return 2;
-    a.jobs = a.to - a.from + 1 < a.jobs ? (unsigned)(a.to - a.from + 1) : a.jobs;
-    bool good = run_jobs(&a);
-    clean_up();
-    return good ? 0 : 1;
 }

@@ -89,6 +89,14 @@ struct night {
 
 extern struct night night;
 
+/* Before the first night: a folder with configurations and models. False: it was said why. */
+bool night_prepare(void);
+void night_clean_up(void);
+
+/* A whole night. False: a promise was broken, night_tell() prints what is known of it. */
+bool night_run(uint64_t seed);
+void night_tell(void);
+
 /* Remembers a line; the last ones are shown when the night fails. */
 void night_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -97,6 +105,11 @@ void night_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Lets the world go on (threads, sources, disk), but no operator, for so long. */
 void night_pass(uint64_t ns);
+
+/* --- seen.c: what the nights of this process have seen --- */
+
+void seen_look_back(void); /* after each */
+void seen_say(void);
 
 /* --- threads.c --- */
 
@@ -115,8 +128,8 @@ void wire_reset(void);
  * borrowed. False: the queue is full, or nobody is there. */
 bool wire_put(const void *header, size_t header_bytes, const void *payload, size_t payload_bytes,
               uint32_t parts);
-uint64_t wire_taken(void);     /* messages that the daemon has received */
-uint64_t wire_open(void);      /* sockets and messages that are not closed */
+uint64_t wire_taken(void); /* messages that the daemon has received */
+uint64_t wire_open(void);  /* sockets and messages that are not closed */
 
 /* --- models.c --- */
 

@@ -9,14 +9,14 @@
 // may come in every cycle, windows at least N/S cycles apart, and 10.
 //
 // R > 1: N/R lanes a channel, which serve the output slots p, p + N/R .. in turn, each with a ring of
-// R sums behind it; a slot may come every R cycles. With E = N/R the sums go straight from the rings
-// to the ends, and the window leaves a cycle earlier.
+// R sums behind it; a slot may come every R cycles. Sums that are made wait in a memory behind each
+// lane for the one end of their channel.
 module conv_scatter #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
     parameter int R = 1,  // slots that share a lane: 1, 2 or 4, divides N; 1 where S > 1
     parameter bit CHAINS = 1,  // 0: one channel comes in, whatever is loaded
-    parameter int E = R == 1 ? 5 * S : N / R > 5 ? 3 : N / R  // at most N/R
+    parameter int E = R == 1 ? 5 * S : 1  // 1 with R > 1
 ) (
     input logic clk_i,
     input logic rst_i,
@@ -41,7 +41,6 @@ module conv_scatter #(
   import sparse_pkg::*;
   localparam int LANES = N / R;
   localparam int GROUPS = (N + E - 1) / E;
-  localparam bit STRAIGHT = R > 1 && E == LANES;
   localparam int K = KEY_W + 1;
 
   logic [3:0] k_rows, k_cols;
@@ -124,7 +123,6 @@ module conv_scatter #(
   end
 
   // ---- lanes and sums: a filter sees the one channel, a link of a chain its own ----
-  logic [N*CH*ACC_W-1:0] done;
   logic [LANES*CH*ACC_W-1:0] newest;
   for (genvar p = 0; p < LANES; p++) begin : g_p
     logic [R*2*PLACE-1:0] places;
@@ -180,29 +178,52 @@ module conv_scatter #(
           .before_i(ring[(R-1)*ACC_W+:ACC_W]), .sum_o(next_acc));
       always_ff @(posedge clk_i)
         if (chain ? tv[6+2*c] : tv[6]) ring <= (R * ACC_W)'({ring, next_acc});
-      for (genvar i = 0; i < R; i++) begin : g_done
-        wire mine = chain ? tl[7+2*c] && turn[(7+2*c)*2+:2] == 2'(i)
-                          : tl[7] && turn[7*2+:2] == 2'(i);
-        always_ff @(posedge clk_i)
-          if (mine) done[((i*LANES+p)*CH+c)*ACC_W+:ACC_W] <= ring[ACC_W-1:0];
-      end
     end
   end
 
   // ---- E slots a cycle through the end units ----
-  logic [GROUPS+4:0] g_d;
-  wire [GROUPS+4:0] g = STRAIGHT ? {g_d[GROUPS+3:0], ends} : g_d;  // g[i]: group i enters; 4 cycles later it leaves
-  always_ff @(posedge clk_i) g_d <= rst_i ? '0 : {g_d[GROUPS+3:0], ends};
+  logic [GROUPS+4:0] g;  // g[i]: group i enters; 4 cycles later it leaves
+  always_ff @(posedge clk_i) g <= rst_i ? '0 : {g[GROUPS+3:0], ends};
   logic [E*CH*ACC_W-1:0] from;
   logic [E-1:0] from_keep;
-  wire [E*GROUPS*CH*ACC_W-1:0] padded = (E * GROUPS * CH * ACC_W)'(done);
-  wire [E*GROUPS-1:0] padded_keep = (E * GROUPS)'(STRAIGHT ? keep_last : keep_end);
+  wire [E*GROUPS-1:0] padded_keep = (E * GROUPS)'(keep_end);
   always_comb begin
-    from = STRAIGHT ? (E * CH * ACC_W)'(newest) : '0;
     from_keep = '0;
-    for (int i = 0; i < GROUPS; i++) begin
-      if (!STRAIGHT) from = from | (g[i] ? padded[i*E*CH*ACC_W+:E*CH*ACC_W] : '0);
-      from_keep = from_keep | (g[i] ? padded_keep[i*E+:E] : '0);
+    for (int i = 0; i < GROUPS; i++) from_keep = from_keep | (g[i] ? padded_keep[i*E+:E] : '0);
+  end
+  if (R == 1) begin : g_done
+    logic [N*CH*ACC_W-1:0] done;
+    for (genvar i = 0; i < N * CH; i++) begin : g_sum
+      always_ff @(posedge clk_i)
+        if (chain ? l[7+2*(i%CH)] : l[7]) done[i*ACC_W+:ACC_W] <= newest[i*ACC_W+:ACC_W];
+    end
+    wire [E*GROUPS*CH*ACC_W-1:0] padded = (E * GROUPS * CH * ACC_W)'(done);
+    always_comb begin
+      from = '0;
+      for (int i = 0; i < GROUPS; i++)
+        from = from | (g[i] ? padded[i*E*CH*ACC_W+:E*CH*ACC_W] : '0);
+    end
+  end else begin : g_memory
+    localparam int T_W = R > 1 ? $clog2(R) : 1;
+    logic [LANES-1:0] lane;  // whose sum enters, of this turn
+    logic [T_W-1:0] from_turn;
+    logic [LANES*CH*ACC_W-1:0] read;
+    always_ff @(posedge clk_i) begin
+      lane <= ends ? LANES'(1) : {lane[LANES-2:0], lane[LANES-1]};
+      from_turn <= ends ? '0 : from_turn + T_W'(lane[LANES-1]);
+    end
+    for (genvar i = 0; i < LANES * CH; i++) begin : g_sum
+      localparam int C = i % CH;
+      (* ram_style = "distributed" *) logic [ACC_W-1:0] sums[R];
+      wire [T_W-1:0] at = chain ? turn[(7+2*C)*2+:T_W] : turn[7*2+:T_W];
+      always_ff @(posedge clk_i)
+        if (chain ? tl[7+2*C] : tl[7]) sums[at] <= newest[i*ACC_W+:ACC_W];
+      assign read[i*ACC_W+:ACC_W] = sums[from_turn];
+    end
+    always_comb begin
+      from = '0;
+      for (int i = 0; i < LANES; i++)
+        from = from | (lane[i] ? read[i*CH*ACC_W+:CH*ACC_W] : '0);
     end
   end
   logic [E*CH*Y_W-1:0] y;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool rtl_build_exists(const struct rtl_build *b)
+bool image_build_exists(const struct rtl_build *b)
 {
     return b->slots >= RTL_SLOTS_MIN && b->slots <= RTL_SLOTS_MAX && b->at_once >= 1 &&
            b->at_once <= RTL_MOST_AT_ONCE && b->slots % b->at_once == 0 && b->filters >= 1 &&

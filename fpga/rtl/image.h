@@ -91,7 +91,7 @@ struct rtl_build {
 enum { RTL_SLOTS_MIN = 8, RTL_SLOTS_MAX = 63, RTL_MOST_AT_ONCE = 2 };
 
 /* Whether there is such a kernel. */
-bool rtl_build_exists(const struct rtl_build *b);
+bool image_build_exists(const struct rtl_build *b);
 
 /* Numbers as in hls/kernel_abi.h, struct kernel_info. */
 struct image_facts {

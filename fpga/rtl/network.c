@@ -28,7 +28,7 @@ static bool build_of(const struct xclbin *x, struct rtl_build *b, struct error *
 {
     *b = (struct rtl_build){
         .slots = x->n_slots, .at_once = x->at_once, .filters = x->filters, .reuse = x->reuse};
-    return rtl_build_exists(b) ||
+    return image_build_exists(b) ||
            error_set(err, ERROR_CONFIG,
                      "kernel %s: user metadata: n_slots = %u, at_once = %u, filters = %u, reuse = "
                      "%u: there is no such kernel",

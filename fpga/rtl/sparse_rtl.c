@@ -92,7 +92,7 @@ static bool parse_options(int argc, char **argv, struct options *o, struct error
     if (o->build.slots % o->build.at_once != 0)
         return error_set(err, ERROR_CONFIG, "--slots = %u: must be even with --at-once 2",
                          o->build.slots);
-    return rtl_build_exists(&o->build) ||
+    return image_build_exists(&o->build) ||
            error_set(
                err, ERROR_CONFIG,
                "--reuse = %u: must be 1, 2 or 4, divide --slots = %u, and be 1 with --at-once 2",

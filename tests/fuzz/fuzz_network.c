@@ -91,7 +91,7 @@ static void compile(const struct model *m, uint32_t seed)
                        .at_once = 1 + (seed >> 5 & 1),
                        .filters = 1 + (seed >> 6 & 3) % 3,
                        .reuse = 1U << seed % 3};
-    /* as rtl_build_exists says */
+    /* as image_build_exists says */
     if (x.at_once > 1 || x.n_slots % x.reuse != 0)
         x.reuse = 1;
     if (network_init(&n, &x, m, &err)) {

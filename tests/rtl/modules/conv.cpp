@@ -6,8 +6,8 @@
 #include "Vconv_gather_shared.h"
 #include "Vconv_gather_usual.h"
 #include "Vconv_scatter_fast.h"
+#include "Vconv_scatter_four.h"
 #include "Vconv_scatter_shared.h"
-#include "Vconv_scatter_straight.h"
 #include "Vconv_scatter_usual.h"
 
 #include "slots.h"
@@ -212,17 +212,11 @@ template <class M> void gather(int n, int s, int r, int filters_built, int round
 
 // ---- conv_scatter ----
 
-// r as above: slots come r cycles apart, or further. Sums that go straight from their lanes to as
-// many ends leave a cycle earlier than those that are kept for fewer.
+// r as above: slots come r cycles apart, or further, and a channel has one end.
 template <class M> void scatter(int n, int s, int r, int rounds)
 {
     constexpr int WINDOWS = KINDS + 2;
-    const bool straight = r > 1 && n / r <= 5;
-    const int steps = n / s,
-              ends = straight ? n / r
-                     : r > 1  ? 3
-                              : 5 * s,
-              groups = (n + ends - 1) / ends;
+    const int steps = n / s, ends = r > 1 ? 1 : 5 * s, groups = (n + ends - 1) / ends;
     Clocked<M> unit;
     unit.m.valid_i = 0;
     unit.reset();
@@ -287,7 +281,7 @@ template <class M> void scatter(int n, int s, int r, int rounds)
             else if (unit.m.valid_o) {
                 const Due &d = due.front();
                 compare("cycle", static_cast<int64_t>(now - d.cycle),
-                        7 + groups + 4 + 4 * net.chain - straight);
+                        7 + groups + 4 + 4 * net.chain);
                 for (int p = 0; p < n; p++) {
                     compare(
                         "key",
@@ -320,7 +314,7 @@ void run(int rounds)
     tally().what = "conv_scatter, two slots share a lane";
     scatter<Vconv_scatter_shared>(12, 1, 2, rounds);
     tally().what = "conv_scatter, four slots share a lane";
-    scatter<Vconv_scatter_straight>(8, 1, 4, rounds);
+    scatter<Vconv_scatter_four>(8, 1, 4, rounds);
 }
 
 } // namespace

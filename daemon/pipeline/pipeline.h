@@ -15,6 +15,7 @@
  *   event     assembles, cuts and scores windows, decides; the ledger is its own
  *   output    packs and publishes every decision
  *   recorder  writes accepted events; may wait for the disk, and nothing waits for it
+ *   shadow    lets a candidate score decided events (not drawn: as the recorder)
  *
  * Every arrow is a single-producer single-consumer ring whose capacity covers all
  * that can be in it, so that a push to a thread behind never fails; what can run

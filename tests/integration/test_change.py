@@ -9,6 +9,8 @@ import urllib.request
 
 import pytest
 
+from started import Started
+
 CONFIG = """
 [detector]
 name = "change"
@@ -39,8 +41,10 @@ SIZES = ["t", "s", "m", "l"]
 FIXED = ["run", "subrun", "event"]
 
 
-class Change:
+class Change(Started):
     """sparsed with a control socket, the published networks, and who asks for changes."""
+
+    patience_s = 60
 
     def __init__(self, run, free_port, folder, shared):
         self.run, self.folder, self.shared = run, folder, shared
@@ -66,12 +70,6 @@ class Change:
     def ask(self, *words):
         return self.run("sparsectl", "-e", f"ipc://{self.folder}/control", *words)
 
-    def wait(self, condition, seconds=60):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert self.process.poll() is None and time.monotonic() < deadline, self.logged()
-            time.sleep(0.02)
-
     def metrics(self):
         url = f"http://127.0.0.1:{self.port}/metrics"
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -91,11 +89,6 @@ class Change:
         return self.run("sparse-replay", self.shared / "events" / "real-windows.h5", "--to",
                         f"ipc://{self.folder}/readout", "--events", f":{events}", "--loops", loops,
                         "--preload", *options, start=True)
-
-    def logged(self):
-        self.log.flush()
-        self.log.seek(0)
-        return self.log.read()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import zmq
 
+from started import Started
+
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "config" / "models"
 
 IMAGES = """
@@ -56,8 +58,10 @@ stop_limit = "20 s"
 OK, FAILED, BAD, REFUSED, SILENT, LATE, INCOMPLETE = range(7)
 
 
-class Crew:
+class Crew(Started):
     """A daemon, the operators' program, a source of images, and who listens."""
+
+    patience_s = 40
 
     def __init__(self, run, folder, kind):
         import sparsed
@@ -66,27 +70,15 @@ class Crew:
         self.file = folder / "trigger.toml"
         self.write(kind)
         self.log = (folder / "log").open("a+")
-        self.daemon = run("sparsed", "--config", self.file, start=True, stderr=self.log)
+        self.process = run("sparsed", "--config", self.file, start=True, stderr=self.log)
         self.decisions = sparsed.decisions(f"ipc://{folder}/decisions")
         self.records = sparsed.runs(f"ipc://{folder}/decisions")
         self.sender = sparsed.Sender(f"ipc://{folder}/readout", source_id=9)
-        self.until(lambda: self.ctl("status", "--timeout", "1").returncode == OK)
+        self.wait(lambda: self.ctl("status", "--timeout", "1").returncode == OK)
 
     def write(self, kind, more=""):
         text = COMMON.format(folder=self.folder) + kind.format(models=MODELS) + more
         self.file.write_text(text)
-
-    def until(self, condition, seconds=40):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert self.daemon.poll() is None, self.logged()
-            assert time.monotonic() < deadline, self.logged()
-            time.sleep(0.02)
-
-    def logged(self):
-        self.log.flush()
-        self.log.seek(0)
-        return self.log.read()
 
     def ctl(self, *words, **more):
         return self.run("sparsectl", "-e", f"ipc://{self.folder}/control", *words, **more)
@@ -131,8 +123,8 @@ class Crew:
         return record
 
     def end(self):
-        self.daemon.send_signal(signal.SIGTERM)
-        assert self.daemon.wait(60) == 0, self.logged()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0, self.logged()
         last = self.logged().strip().splitlines()[-1]
         assert "in flight 0" in last and "ledger closes" in last, last
         return last
@@ -175,7 +167,7 @@ def test_a_run_from_configure_to_stop(crew):
     assert sorted(c.decided(40)) == list(range(40))
 
     c.good("pause")
-    c.until(lambda: c.status()["times"]["paused"] > 0)
+    c.wait(lambda: c.status()["times"]["paused"] > 0)
     c.send(40, 10)
     status = c.status()
     assert status["state"] == "paused" and status["events"]["in"] == 40
@@ -213,7 +205,7 @@ def test_the_same_events_again_in_the_next_runs(crew):
     libzmq's thread for good. Twenty runs, and neither descriptors nor threads grow."""
     c = crew()
     c.good("configure")
-    pid = c.daemon.pid
+    pid = c.process.pid
 
     def threads():
         return len(os.listdir(f"/proc/{pid}/task"))
@@ -228,14 +220,14 @@ def test_the_same_events_again_in_the_next_runs(crew):
             stranger.connect(str(c.folder / "readout"))
             stranger.send(b"GET / HTTP/1.0\r\n\r\n" * 8)
         c.send(0, 10)
-        c.until(lambda: c.status()["events"]["in"] == 10)
+        c.wait(lambda: c.status()["events"]["in"] == 10)
         c.good("stop", str(n))
         status = c.status()
         events = status["events"]
         assert events["in"] == 10 == sum(v for k, v in events.items() if k != "in"), events
         assert status["fragments"]["assembled"] == 10, status["fragments"]
         assert status["all_events"]["in"] == 10 * n and status["runs"] == n
-        c.until(lambda: threads() == between)
+        c.wait(lambda: threads() == between)
         open_then = descriptors() if n == 3 else open_then
     assert descriptors() <= open_then + 1
     assert "20 runs: in 200 = " in c.end()
@@ -272,7 +264,7 @@ def test_a_stop_under_load_finishes_what_came(crew):
         for n in (1, 2, 3):
             c.good("start", str(n))
             c.record(RunRecord.BEGIN)
-            c.until(lambda: c.status()["events"]["in"] > 200)
+            c.wait(lambda: c.status()["events"]["in"] > 200)
             c.good("stop")
             end = c.record(RunRecord.END)
             assert end.complete, end
@@ -303,7 +295,7 @@ def test_half_an_event_is_no_fault_of_the_stop(crew):
     push.send_multipart(fragment(np.zeros((256, 6400), "<f4"), run=1, subrun=0, event=1,
                                    source_id=9, sequence=0, plane=2, first_wire=0,
                                    event_time_ns=5))
-    c.until(lambda: c.status()["events"]["in"] == 1)
+    c.wait(lambda: c.status()["events"]["in"] == 1)
     done = c.ctl("stop")
     assert done.returncode == OK and "lost 1 (stop 1)" in done.stdout, done
     end = c.record(RunRecord.END)
@@ -342,7 +334,7 @@ def test_a_signal_ends_the_daemon_from_every_state(crew, moment):
     if moment != "configured":
         c.good("start", "1")
         c.send(0, 5)
-        c.until(lambda: c.status()["events"]["in"] == 5)
+        c.wait(lambda: c.status()["events"]["in"] == 5)
     if moment == "paused":
         c.good("pause")
     if moment == "draining":
@@ -366,10 +358,10 @@ def test_an_operator_who_is_killed_leaves_the_run_alone(crew):
         waiting.kill()
         waiting.wait()
     c.ctl("stop")  # refused if one of them came through
-    c.until(lambda: c.status()["state"] == "configured")
+    c.wait(lambda: c.status()["state"] == "configured")
     c.good("start", "2")
     c.good("shutdown")
-    assert c.daemon.wait(30) == 0, c.logged()
+    assert c.process.wait(30) == 0, c.logged()
 
 
 def test_what_is_wrong_is_refused_with_the_reason(crew):
@@ -455,7 +447,7 @@ def test_two_operators_at_once(crew):
             ends = sorted(p.wait(30) for p in both)
             assert ends[0] == OK and ends[1] in (OK, BAD, REFUSED), ends
             assert ends != [OK, OK] or word == ["stop"]
-            c.until(lambda: c.status()["state"] == after)
+            c.wait(lambda: c.status()["state"] == after)
             assert c.status()["run_number"] == n
     c.end()
 
@@ -467,7 +459,7 @@ def test_configured_again_with_other_things(crew):
     c.good("configure")
     c.good("start", "1")
     c.send(0, 3)
-    c.until(lambda: c.status()["events"]["in"] == 3)
+    c.wait(lambda: c.status()["events"]["in"] == 3)
     c.good("stop")
     c.write(IMAGES.replace("seven", "nine"))
     c.good("configure")
@@ -482,7 +474,7 @@ def test_configured_again_with_other_things(crew):
     assert 'name = "nine"' in c.good("config")
     c.good("start", "2")
     c.send(0, 4)
-    c.until(lambda: c.status()["events"]["in"] == 4)
+    c.wait(lambda: c.status()["events"]["in"] == 4)
     c.good("stop")
     assert c.status()["all_events"]["in"] == 7
     assert "2 runs: in 7 = " in c.end()

@@ -6,6 +6,8 @@ import urllib.request
 
 import pytest
 
+from started import Started
+
 DETECTOR = """
 [detector]
 name = "test"
@@ -36,7 +38,7 @@ metrics = []
 """
 
 
-class Daemon:
+class Daemon(Started):
     """A running sparsed with ports of its own."""
 
     def __init__(self, run, free_port, folder, model, label, timeout="20 s", detector=None,
@@ -56,13 +58,6 @@ class Daemon:
         self.process = run("sparsed", *arguments, start=True, stderr=self.log)
         self.wait(lambda: self.page(alive) is not None)
 
-    def wait(self, condition, seconds=30):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert self.process.poll() is None, self.logged()
-            assert time.monotonic() < deadline, self.logged()
-            time.sleep(0.02)
-
     def page(self, name):
         try:
             url = f"http://127.0.0.1:{self.ports['http']}/{name}"
@@ -71,18 +66,8 @@ class Daemon:
         except OSError:
             return None
 
-    def metric(self, name):
-        """Sum over the samples of a metric whose line begins with `name`."""
-        lines = (self.page("metrics") or "").splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
-
     def address(self, what):
         return f"tcp://127.0.0.1:{self.ports[what]}"
-
-    def logged(self):
-        self.log.flush()
-        self.log.seek(0)
-        return self.log.read()
 
     def stop(self):
         """SIGTERM; gives the run's last line. The ledger has to close."""

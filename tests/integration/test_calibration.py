@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sparsed.modelfile import FixedType, Layer, ModelFile, write_model
-from test_score import lines, replayed, score, without_clock
+from test_score import config_without_sockets, lines, replayed, score, without_clock
 from wirefile import make_file
 
 TICKS, WIRES = 96, {0: 32, 2: 40}
@@ -69,17 +69,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def config(tmp_path, model):
-    path = tmp_path / "c.toml"
-    path.write_text(CONFIG + f"""
-[readout]
-endpoints = ["@inproc://none"]
-[[engine.model]]
-file = "{model}"
-[[trigger.rule]]
-name = "any"
-label = "signal"
-""")
-    return path
+    return config_without_sockets(tmp_path / "c.toml", model, CONFIG)
 
 
 def calibrate(run, *arguments, rc=0):

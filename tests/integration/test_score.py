@@ -126,8 +126,9 @@ def without_clock(decision):
     return {k: v for k, v in decision.items() if k not in ("decided_time_ns", "times", "truth")}
 
 
-def config_without_sockets(path, model):
-    path.write_text(CONFIG + f"""
+def config_without_sockets(path, model, detector=CONFIG):
+    """A configuration that is never run: for what reads files."""
+    path.write_text(detector + f"""
 [readout]
 endpoints = ["@inproc://none"]
 [[engine.model]]

@@ -162,6 +162,8 @@ static enum pipeline_step take_message(struct pipeline *p, uint64_t now_ns)
     case RECEIVE_MESSAGE:
         handle(p, now_ns);
         return STEP_MOVED;
+    case RECEIVE_SKIPPED:
+        return STEP_MOVED;
     case RECEIVE_NONE:
         return STEP_IDLE;
     case RECEIVE_CLOSED:

@@ -16,6 +16,7 @@ enum {
     COMMITTED_TIMEOUT_MS = 5000, /* the broker's answer about a partition that comes */
     LEAVE_TIMEOUT_MS = 5000,
     LAG_EVERY_NS = 1000000000,
+    PAUSE_AFTER_NS = 1000000000, /* a pause throws away what was fetched, and ends up to 1 s late */
     FIRST_SAFE_TO_DESTROY = 0x020300ff, /* as rd_kafka_version() */
 };
 static const char key[] = "readout.kafka";
@@ -31,6 +32,7 @@ struct kafka_readout {
     rd_kafka_message_t *waiting; /* received, but too many are in flight; or NULL */
     bool paused, refused, left, was_assigned;
     uint64_t next_commit_ns, next_lag_ns;
+    uint64_t held_since_ns; /* 0: messages are taken */
 };
 
 /* ---- partitions come and go ---- */
@@ -359,21 +361,10 @@ static void take_error(struct kafka_readout *k, const rd_kafka_message_t *m)
     log_limited(LOG_LEVEL_WARN, "kafka: %s: %s", k->settings->topic, rd_kafka_message_errstr(m));
 }
 
-enum receive_result kafka_readout_receive(struct kafka_readout *k, struct message *m)
+/* Takes a message, or decides that it is left out; it is given up then. */
+static enum receive_result take(struct kafka_readout *k, rd_kafka_message_t *next,
+                                struct message *m)
 {
-    if (k->refused)
-        return RECEIVE_NONE;
-    rd_kafka_message_t *next = k->waiting;
-    k->waiting = NULL;
-    if (next == NULL)
-        next = rd_kafka_consumer_poll(k->consumer, 0);
-    if (next == NULL)
-        return RECEIVE_NONE;
-    if (next->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        take_error(k, next);
-        rd_kafka_message_destroy(next);
-        return RECEIVE_NONE;
-    }
     struct receipt *receipt = NULL;
     enum offsets_verdict verdict =
         offsets_take(k->offsets, next->partition, next->offset, &receipt);
@@ -398,7 +389,24 @@ enum receive_result kafka_readout_receive(struct kafka_readout *k, struct messag
         break;
     }
     rd_kafka_message_destroy(next);
-    return RECEIVE_NONE;
+    return RECEIVE_SKIPPED;
+}
+
+enum receive_result kafka_readout_receive(struct kafka_readout *k, struct message *m)
+{
+    if (k->refused)
+        return RECEIVE_NONE;
+    rd_kafka_message_t *next = k->waiting;
+    k->waiting = NULL;
+    if (next == NULL)
+        next = rd_kafka_consumer_poll(k->consumer, 0);
+    if (next == NULL)
+        return RECEIVE_NONE;
+    if (next->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return take(k, next, m);
+    take_error(k, next);
+    rd_kafka_message_destroy(next);
+    return RECEIVE_SKIPPED;
 }
 
 void kafka_readout_set_aside(struct kafka_readout *k, const struct message *m,
@@ -483,7 +491,11 @@ void kafka_readout_tick(struct kafka_readout *k, bool held, uint64_t identity, u
 {
     k->identity = identity;
     offsets_set_identity(k->offsets, identity);
-    hold(k, held || k->refused);
+    if (!held)
+        k->held_since_ns = 0;
+    else if (k->held_since_ns == 0)
+        k->held_since_ns = now_ns;
+    hold(k, k->refused || (held && now_ns - k->held_since_ns >= PAUSE_AFTER_NS));
     if (k->paused)
         keep_group(k);
     if (k->letters != NULL)

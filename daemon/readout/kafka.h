@@ -11,8 +11,8 @@
  * whole. So on the wire each message comes at least once, and an event that comes again gets
  * the same decision.
  *
- * While reading stands still (overload, pause) the partitions are paused and the group is
- * kept. What cannot be a fragment is set aside on a dead-letter topic with its reason, and the
+ * Where reading stands still for a second (overload, pause) the partitions are paused and the
+ * group is kept. What cannot be a fragment is set aside on a dead-letter topic with its reason, and the
  * partition goes on. The readout thread owns it.
  */
 #ifndef SPARSED_READOUT_KAFKA_H

@@ -31,6 +31,7 @@ struct message {
 
 enum receive_result {
     RECEIVE_MESSAGE, /* *m holds a message: message_close is due */
+    RECEIVE_SKIPPED, /* one was left out, more may wait; *m is untouched */
     RECEIVE_NONE,    /* nothing waits; *m is untouched */
     RECEIVE_CLOSED,  /* the context was shut down; *m is untouched */
 };

@@ -36,24 +36,27 @@ def shared_dir():
     return path
 
 
-@pytest.fixture
-def free_port():
-    """Call it: a TCP port of 127.0.0.1 that nobody uses now.
+def find_port():
+    """A TCP port of 127.0.0.1 that nobody uses now.
 
     From below the range that connecting sockets are given (32768 on), and begun at a
     place of this process' own: a port of the system's choice was sometimes somebody's
     outgoing connection by the time it was bound."""
-    def find():
-        for _ in range(1000):
-            port = random.randrange(10000, 32000)
-            with socket.socket() as s:
-                try:
-                    s.bind(("127.0.0.1", port))
-                    return port
-                except OSError:
-                    continue
-        raise RuntimeError("no free port")
-    return find
+    for _ in range(1000):
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port")
+
+
+@pytest.fixture
+def free_port():
+    """Call it: find_port, for tests."""
+    return find_port
 
 
 @pytest.fixture

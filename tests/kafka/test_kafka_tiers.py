@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from test_kafka import (answer, bin_dir, broker, check, decisions, fragments,  # noqa: E402,F401
-                        member, model, produce, run, topic)
+from group import (answer, bin_dir, broker, check, decisions, fragments,  # noqa: E402,F401
+                   member, model, produce, run, topic)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""Brokers that take nothing. The disk of one fills, and Kafka ends a broker whose disk fails: decisions
-wait, then events, then the readout stands still. With room again, and the broker started, everything
-goes on, and nothing is lost. The disk is a small one in memory, mounted for the test: that takes root."""
+"""Brokers that take nothing. The disk of one fills, and Kafka ends a broker whose disk fails:
+decisions wait, then events, then the readout stands still. With room again, and the broker started,
+everything goes on, and nothing is lost. The disk is a small one in memory, mounted for the test:
+that takes root."""
 import os
 import shutil
 import signal
@@ -14,9 +15,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import test_kafka  # noqa: E402
-from test_kafka import (answer, bin_dir, broker, broker_module, check, decisions,  # noqa: E402,F401
-                        fragments, member, model, produce, run, topic)
+from group import (answer, bin_dir, broker, broker_module, check, decisions,  # noqa: E402,F401
+                   find_port, fragments, member, model, produce, run, topic)
 
 DISK_MB, LEFT_BYTES, BALLAST = 64, 1 << 18, "ballast"
 FIRST, EVENTS = 60, 600  # decided before the disk is full; all
@@ -30,9 +30,9 @@ class SmallDisk:
     def __init__(self, folder: Path):
         self.disk = folder / "data"
         self.disk.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "sparsed-test", self.disk],
-                       check=True)
-        self.broker = broker_module.Broker(folder, test_kafka._free_port, **{
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "sparsed-test",
+                        self.disk], check=True)
+        self.broker = broker_module.Broker(folder, find_port, **{
             "log.index.size.max.bytes": 65536, "num.recovery.threads.per.data.dir": 1})
 
     def fill(self):
@@ -129,7 +129,7 @@ def test_told_to_stop_while_no_broker_takes_decisions(broker, topic, member, ans
     is committed: the next member decides all of it again."""
     rows = fragments(0, 40)
     one = member("one", overrides=("service.stop_limit=1 s", "output.kafka.metrics_topic=",
-                                   f"output.kafka.brokers=127.0.0.1:{test_kafka._free_port()}")).ready()
+                                   f"output.kafka.brokers=127.0.0.1:{find_port()}")).ready()
     produce(broker, topic, rows)
     one.wait(lambda: one.metric("sparsed_decisions_published_total") == 40)
     one.process.send_signal(signal.SIGTERM)

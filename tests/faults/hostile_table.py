@@ -7,7 +7,8 @@ hostile.py, as ratios to the same daemon left in peace, and how far peace itself
 
 One daemon without keys, one with; in each of --rounds, peace and every attack in turn. Of each,
 half of --seconds go to latency (200 events a second, as the daemon's decisions tell it), half to
-throughput (at most 64 events on their way). The attackers run on the same machine with the
+throughput (at most 64 events on their way). One attack is on no door of the daemon's, but on
+sockets of another process: what it costs is not the daemon's doing. The attackers run on the same machine with the
 lowest priority. The last lines are the table: medians over the rounds; spread is the largest
 over the smallest value of peace. Exit status 1 if an event was lost, a page was gone or the
 ledger did not close; never because of a time."""
@@ -33,7 +34,7 @@ KINDS = {"readout": "PUSH", "decisions": "SUB", "push": "PULL", "metrics": "SUB"
 RIGHT = {"crate": "readout", "reader": "subscriber", "boss": "control"}
 ATTACKS = {"": "nobody else", "silent": "connect and say nothing", "garbage": "garbage",
            "huge": "messages of 2^40 bytes, headers without end", "deaf": "ask and never read",
-           "all": "all of these"}
+           "all": "all of these", "elsewhere": "say nothing, to another process"}
 
 
 @dataclass
@@ -63,6 +64,9 @@ class Bench:
         self.sender = sparsed.Sender(self.daemon.address["readout"], keys=key["crate"])
         self.sent = self.decided = 0
         self.latency_ns: list[int] = []
+        self.elsewhere = subprocess.Popen([sys.executable, HERE / "elsewhere.py", str(len(KINDS))],
+                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ports = [self.elsewhere.stdout.readline().strip() for _ in KINDS]
         self.daemon.wait(lambda: (self.send(), self.receive(0.2))[1])
         while self.receive(1):  # those of before it was heard, as far as they are
             pass
@@ -117,18 +121,24 @@ class Bench:
         self.wait_for_all()
         return (self.sent - first) / (time.monotonic() - begin), p99_us
 
-    def attack(self, deed: str, seconds: float, connections: int) -> subprocess.Popen | None:
-        if not deed:
-            return None
-        targets = []
+    def targets(self, deed: str) -> list[str]:
+        """KIND:HOST:PORT of each."""
+        if deed == "elsewhere":
+            return [f"PUSH:127.0.0.1:{port}" for port in self.ports]
+        found = []
         for door, kind in KINDS.items():
             address = self.daemon.address[door]
             host, port = ("127.0.0.1", address) if door == "http" else address[6:].split(":")
-            targets.append(f"{kind}:{host}:{port}")
-        only = [] if deed == "all" else ["--only", deed]
+            found.append(f"{kind}:{host}:{port}")
+        return found
+
+    def attack(self, deed: str, seconds: float, connections: int) -> subprocess.Popen | None:
+        if not deed:
+            return None
+        only = {"all": [], "elsewhere": ["--only", "silent"]}.get(deed, ["--only", deed])
         process = subprocess.Popen(
             [sys.executable, HERE / "hostile.py", "--connections", str(connections), "--seconds",
-             str(seconds + 0.5), *only, *targets], stdout=subprocess.DEVNULL,
+             str(seconds + 0.5), *only, *self.targets(deed)], stdout=subprocess.DEVNULL,
             preexec_fn=lambda: os.nice(19))
         time.sleep(0.5)
         return process
@@ -204,6 +214,7 @@ def main() -> int:
                 bench.end()
             finally:
                 bench.daemon.process.kill()
+                bench.elsewhere.kill()
         table += rows("with keys" if locked else "plain", seen)
     print(f"{arguments.rounds} rounds of {arguments.seconds:g} s, {arguments.connections} silent "
           f"connections at each of {len(KINDS)} doors\n")

@@ -14,12 +14,10 @@ import json
 import os
 import pathlib
 import re
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_daemon import (DONE, FIRST, SECOND, ask, begin, bin_dir, free_port,  # noqa: F401
-                         real_windows, run, shared_dir, start_card, vectors, xclbin)
+from test_daemon import (DONE, FIRST, SECOND, ask, bin_dir, flow, free_port,  # noqa: F401
+                         run, scores, shared_dir, start_card, start_run, vectors, xclbin)
 
 SWAPS = int(os.environ.get("SPARSED_CARD_SWAPS", "4"))
 CARDS = ("3", "8")  # emulated cards may have any numbers
@@ -42,20 +40,10 @@ def all_up(daemon) -> bool:
 def bench(run, shared_dir, tmp_path, start_card):
     """A daemon whose two cards are up, a reader of its decisions, and events that flow."""
     control = f"ipc://{tmp_path}/control"
-    with ThreadPoolExecutor() as operator:  # the daemon is ready when its run is on
-        begun = operator.submit(begin, control)
-        daemon = start_card(overrides=(f"service.control=['@{control}']",
-                                       f"engine.fpga.devices=[{', '.join(CARDS)}]"))
-    begun.result()
+    daemon = start_run(start_card, control, (f"engine.fpga.devices=[{', '.join(CARDS)}]",))
     daemon.wait(lambda: all_up(daemon), 120)
     output = tmp_path / "decisions.jsonl"
-    reader = run("sparse-decisions", daemon.address("decisions"), "--json", start=True,
-                 stdout=output.open("w"))
-    time.sleep(0.5)  # a PUB socket sends nothing to who is not there yet
-    sender = run("sparse-replay", shared_dir / "events" / "real-windows.h5", "--to",
-                 daemon.address("readout"), "--rate", "40Hz", "--loops", 0, "--preload", "--quiet",
-                 "--json", start=True)
-    return daemon, control, output, reader, sender
+    return daemon, control, output, *flow(run, shared_dir, daemon, output)
 
 
 def digest(shared_dir: pathlib.Path, name: str) -> str:
@@ -85,7 +73,7 @@ def test_two_cards_come_back_after_each_change(shared_dir, bench):
         changed("PRESCALE", name="first", prescale=swap + 2)
         daemon.wait(lambda: all(value > windows[card] for card, value in of_cards(
             daemon, "sparsed_fpga_windows_total").items()), 60)  # both of them work
-        assert of_cards(daemon, "sparsed_fpga_starts_total") == starts, "a prescale restarts no card"
+        assert of_cards(daemon, "sparsed_fpga_starts_total") == starts, "a prescale restarts none"
     changed("RELOAD")  # back to the file: the first network, no prescale
     daemon.wait(lambda: all_up(daemon), 120)
 
@@ -102,14 +90,9 @@ def test_two_cards_come_back_after_each_change(shared_dir, bench):
     by_model = {digest(shared_dir, name): vectors(shared_dir, name).tolist()
                 for name in (FIRST, SECOND)}
     names = [d["models"][0]["sha256"] for d in decisions]
-    where = {identity[1:]: (i, place)
-             for i, (identity, place) in enumerate(real_windows(shared_dir))}
-    for d, name in zip(decisions, names):
-        i, place = where[int(d["subrun"]), int(d["event"])]
-        score, = (w["score_raw"] for w in d["windows"]
-                  if (w["plane"], w["first_bin"], w["first_wire"]) == place)
-        assert [int(x) for x in score] == by_model[name][i], f"event {d['event']}"
+    for d, name, (i, score) in zip(decisions, names, scores(shared_dir, decisions)):
+        assert score == by_model[name][i], f"event {d['event']}"
     assert len({(d["run"], d["subrun"], d["event"]) for d in decisions}) == sent
     boundaries = sum(a != b for a, b in zip(names, names[1:]))
-    assert boundaries == SWAPS + SWAPS % 2, "one boundary a swap, and the reload's where one is left"
+    assert boundaries == SWAPS + SWAPS % 2, "one a swap, and the reload's where one is left"
     assert sum("fpga" in d["engine"] for d in decisions) > sent / 4

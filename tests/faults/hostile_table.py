@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -49,13 +47,14 @@ class Bench:
 
     def __init__(self, bin_dir: Path, folder: Path, locked: bool) -> None:
         import doors
+        from ports import find_port
         import sparsed
         self.bin, self.folder, self.locked = bin_dir, folder, locked
         if locked:
             for key in ("daemon", *RIGHT):
                 assert self.run("sparse-keys", folder / key).returncode == 0
             doors.write_clients(folder, self.run, **RIGHT)
-        self.daemon = doors.start(self.run, free_port, folder, locked, controlled=True)
+        self.daemon = doors.start(self.run, find_port, folder, locked, controlled=True)
         for words in (["configure"], ["start", 1]):
             assert self.ctl(*words).returncode == 0
         self.image = doors.IMAGE
@@ -148,18 +147,6 @@ class Bench:
         self.daemon.process.send_signal(signal.SIGTERM)
         assert self.daemon.process.wait(60) == 0, self.daemon.log()
         assert "ledger closes" in self.daemon.log().splitlines()[-1]
-
-
-def free_port() -> int:
-    """Below the range that connecting sockets are given."""
-    while True:
-        port = random.randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def rounds(bench: Bench, arguments: argparse.Namespace) -> dict[str, Seen]:

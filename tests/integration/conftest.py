@@ -6,12 +6,12 @@ SPARSED_SHARED   shared data; without it a test is skipped, on CI it fails
 """
 import os
 import pathlib
-import random
-import socket
 import subprocess
 import sys
 
 import pytest
+
+from ports import find_port
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SPARSED_BIN", SOURCE / "build" / "bin"))
@@ -34,23 +34,6 @@ def shared_dir():
             pytest.fail(f"no shared data at {path}")
         pytest.skip(f"no shared data at {path}")
     return path
-
-
-def find_port():
-    """A TCP port of 127.0.0.1 that nobody uses now.
-
-    From below the range that connecting sockets are given (32768 on), and begun at a
-    place of this process' own: a port of the system's choice was sometimes somebody's
-    outgoing connection by the time it was bound."""
-    for _ in range(1000):
-        port = random.randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("no free port")
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
-from conftest import bin_dir, find_port, run  # noqa: E402,F401  fixtures
+from conftest import bin_dir, run  # noqa: E402,F401  fixtures
+from ports import find_port  # noqa: E402
 from started import Started  # noqa: E402
 from test_score import TICKS, WIRES, small_model  # noqa: E402
 

@@ -276,6 +276,7 @@ static int run(struct settings *settings, const struct arguments *arguments,
     int fd = watch_signals(&signals);
     raise_descriptors();
     heap_keep_freed();
+    monitor->started_ns = begin_ns; /* before there are threads that read it */
     d = (struct daemon){
         .settings = settings, .monitor = monitor, .context = zmq_ctx_new(), .begin_ns = begin_ns};
     if (!open_all(&d, arguments, &err) || !begin(&d, &err)) {

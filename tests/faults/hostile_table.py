@@ -3,15 +3,18 @@
 hostile.py, as ratios to the same daemon left in peace, and how far peace itself moves.
 
     tests/faults/hostile_table.py --bin build/release/bin
-    tests/faults/hostile_table.py --bin build/release/bin --seconds 20 --rounds 5
+    tests/faults/hostile_table.py --bin build/release/bin --seconds 20 --rounds 5 --tries 5
 
 One daemon without keys, one with; in each of --rounds, peace and every attack in turn. Of each,
 half of --seconds go to latency (200 events a second, as the daemon's decisions tell it), half to
 throughput (at most 64 events on their way). One attack is on no door of the daemon's, but on
-sockets of another process: what it costs is not the daemon's doing. The attackers run on the same machine with the
-lowest priority. The last lines are the table: medians over the rounds; spread is the largest
-over the smallest value of peace. Exit status 1 if an event was lost, a page was gone or the
-ledger did not close; never because of a time."""
+sockets of another process: what it costs is not the daemon's doing. The attackers run on the
+same machine with the lowest priority. A measurement during which other programs took more than
+8 % of the machine is made again, up to --tries times; what was not calm then is counted.
+
+The last lines are the table: medians over the rounds; spread is the largest over the smallest
+value of peace. Exit status 1 if an event was lost, a page was gone or the ledger did not close;
+never because of a time."""
 from __future__ import annotations
 
 import argparse
@@ -27,6 +30,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RATE, ON_THEIR_WAY = 200, 64
+MOST_OF_OTHERS = 0.08  # of all processors' time
 KINDS = {"readout": "PUSH", "decisions": "SUB", "push": "PULL", "metrics": "SUB", "control": "REQ",
          "http": "HTTP"}
 RIGHT = {"crate": "readout", "reader": "subscriber", "boss": "control"}
@@ -40,6 +44,7 @@ class Seen:
     """Of one attack, a number a round."""
     throughput: list[float] = field(default_factory=list)  # events/s
     p99_us: list[float] = field(default_factory=list)
+    not_calm: int = 0
 
 
 class Bench:
@@ -149,18 +154,57 @@ class Bench:
         assert "ledger closes" in self.daemon.log().splitlines()[-1]
 
 
+def ticks_of(pid: int) -> int:
+    """Processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+class Others:
+    """What share of the machine was taken by none of `pids` since this was made."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self.pids = pids
+        self.begin = self.look()
+
+    def look(self) -> tuple[int, int]:
+        """Ticks of others, ticks in all."""
+        user, nice, system, idle, wait, *more = (
+            int(x) for x in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+        busy = user + nice + system + sum(more)
+        return busy - sum(map(ticks_of, self.pids)), busy + idle + wait
+
+    def share(self) -> float:
+        (others, total), (others_then, total_then) = self.look(), self.begin
+        return (others - others_then) / (total - total_then)
+
+
+def measure_under(bench: Bench, deed: str,
+                  arguments: argparse.Namespace) -> tuple[float, float, bool]:
+    """events/s, p99 in us, whether nothing else ran."""
+    attacker = bench.attack(deed, arguments.seconds, arguments.connections)
+    others = Others([os.getpid(), bench.daemon.process.pid, bench.elsewhere.pid,
+                     *([attacker.pid] if attacker else [])])
+    throughput, p99_us = bench.measure(arguments.seconds)
+    calm = others.share() <= MOST_OF_OTHERS
+    if attacker:
+        attacker.terminate()
+        attacker.wait(60)
+    return throughput, p99_us, calm
+
+
 def rounds(bench: Bench, arguments: argparse.Namespace) -> dict[str, Seen]:
     seen = {deed: Seen() for deed in ATTACKS}
     bench.measure(1)  # warm
     for _ in range(arguments.rounds):
         for deed, of in seen.items():
-            attacker = bench.attack(deed, arguments.seconds, arguments.connections)
-            throughput, p99_us = bench.measure(arguments.seconds)
+            for _ in range(arguments.tries):
+                throughput, p99_us, calm = measure_under(bench, deed, arguments)
+                if calm:
+                    break
+            of.not_calm += not calm
             of.throughput.append(throughput)
             of.p99_us.append(p99_us)
-            if attacker:
-                attacker.terminate()
-                attacker.wait(60)
     return seen
 
 
@@ -176,7 +220,7 @@ def rows(what: str, seen: dict[str, Seen]) -> list[str]:
             f"| {what} | {ATTACKS[deed]} | {median(of.throughput):.0f} "
             f"| {median(of.throughput) / median(peace.throughput):.2f} "
             f"| {median(of.p99_us):.0f} | {median(of.p99_us) / median(peace.p99_us):.2f} "
-            f"| {spread(peace.throughput):.2f}, {spread(peace.p99_us):.2f} |")
+            f"| {spread(peace.throughput):.2f}, {spread(peace.p99_us):.2f} | {of.not_calm} |")
     return out
 
 
@@ -187,6 +231,7 @@ def main() -> int:
     parser.add_argument("--python", type=Path, help="of the message classes (BIN/../python)")
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement (3)")
     parser.add_argument("--rounds", type=int, default=3, help="(3)")
+    parser.add_argument("--tries", type=int, default=1, help="of a measurement, until calm (1)")
     parser.add_argument("--connections", type=int, default=1000,
                         help="silent ones at each of six doors (1000)")
     arguments = parser.parse_args()
@@ -206,8 +251,8 @@ def main() -> int:
     print(f"{arguments.rounds} rounds of {arguments.seconds:g} s, {arguments.connections} silent "
           f"connections at each of {len(KINDS)} doors\n")
     print("| doors | attack | events/s | throughput, ratio | p99, us | p99, ratio "
-          "| spread of peace: throughput, p99 |")
-    print("|---|---|---|---|---|---|---|")
+          "| spread of peace: throughput, p99 | not calm |")
+    print("|---|---|---|---|---|---|---|---|")
     print("\n".join(table), flush=True)
     return 0
 

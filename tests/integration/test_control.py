@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import zmq
 
+import doors
 from started import Started
 
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "config" / "models"
@@ -478,3 +479,13 @@ def test_configured_again_with_other_things(crew):
     c.good("stop")
     assert c.status()["all_events"]["in"] == 7
     assert "2 runs: in 7 = " in c.end()
+
+
+def test_the_daemon_s_uptime_is_right_before_its_first_run(run, free_port, tmp_path):
+    """The start was noted when a run was configured, while the service thread read it; until then
+    the metrics told the machine's uptime."""
+    begin = time.monotonic()
+    daemon = doors.start(run, free_port, tmp_path, locked=False, controlled=True)
+    assert 0 < daemon.metric("sparsed_uptime_seconds") <= time.monotonic() - begin
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.process.wait(60) == 0, daemon.log()

@@ -7,6 +7,11 @@ While it is preparing, members hear of it with their next heartbeat and join aga
 after giving all partitions up; cooperatively, while they work on. Who died is waited for until
 its session is over. Cooperatively, a partition that changes hands is given up first, and
 assigned by a second rebalance.
+
+A broker answers the requests of a connection in their order, and JoinGroup when all have joined:
+a LeaveGroup behind it waits for that. Then the next rebalance begins before the shares of this one
+are asked for (SyncGroup): all have joined in vain, and join again. Who died after it had joined is
+waited for from then on, a whole session.
 """
 from __future__ import annotations
 
@@ -24,6 +29,10 @@ class Protocol:
     first_delay_s: float = 3.0   # group.initial.rebalance.delay.ms
     round_trip_s: float = 0.002  # one request and its answer
     cooperative: bool = True     # partition.assignment.strategy: cooperative-sticky, or sticky
+    # Of librdkafka, no settings:
+    look_s: float = 1.0          # its main thread looks what is due, when nothing wakes it
+    rejoin_s: float = 1.0        # from one JoinGroup to the next, unless partitions were given up
+    leave_s: float = 5.0         # it waits for LeaveGroup's answer
 
 
 class Coordinator:
@@ -33,6 +42,7 @@ class Coordinator:
         self.env, self.protocol, self.partitions = env, protocol, partitions
         self.heard_s: dict = {}       # member: when it was heard of last
         self.joined: dict = {}        # member: what it holds, of those that have joined
+        self.leaving: set = set()     # of those that have joined: they leave once it is answered
         self.assigned: dict = {}      # partition: member
         self.preparing = False
         self.rebalances = 0
@@ -52,7 +62,10 @@ class Coordinator:
         self._prepare(self.protocol.first_delay_s if first else 0.0)
 
     def leave(self, member) -> None:
-        self._remove(member)
+        if member in self.joined:
+            self.leaving.add(member)
+        else:
+            self._remove(member)
 
     def may_commit(self, member, partition: int) -> bool:
         return member in self.heard_s and self.assigned.get(partition) is member
@@ -77,29 +90,42 @@ class Coordinator:
             self._complete()
 
     def _complete(self) -> None:
+        """JoinGroup is answered."""
         self.preparing = False
         self.rebalances += 1
+        self.stable_since_s = self.env.now
         held, self.joined = self.joined, {}
+        for member in held:
+            self.heard_s[member] = self.env.now
+        leaving, self.leaving = self.leaving, set()
+        for member in leaving:
+            self._remove(member)
+        self.env.process(self._share(held))
+
+    def _share(self, held: dict):
+        """SyncGroup is answered. `held`: what each member has."""
+        yield self.env.timeout(2 * self.protocol.round_trip_s)
+        if self.preparing:
+            for member in held:
+                member.join_again()
+            return
         target = share(held, self.partitions)
         holder = {p: member for member, partitions in held.items() for p in partitions}
         self.assigned = {}
         for member, partitions in target.items():
-            self.heard_s[member] = self.env.now
             free = {p for p in partitions if holder.get(p, member) is member}
             self.assigned.update({p: member for p in free})
             # What it still holds and another shall have stays its own until it gives it up.
             self.assigned.update({p: member for p in held[member] - partitions})
-            self.env.process(self._answer(member, free, held[member] - partitions))
-
-    def _answer(self, member, partitions: set[int], given_up: set[int]):
-        yield self.env.timeout(2 * self.protocol.round_trip_s)  # JoinGroup's, SyncGroup's
-        member.assign(partitions, given_up)
+        for member, partitions in target.items():
+            free = {p for p in partitions if holder.get(p, member) is member}
+            member.assign(free, held[member] - partitions)
 
     def _expire(self):
         """Those that are not heard of for a session are removed; who waits for an answer is
         not asked to be heard."""
         while True:
-            yield self.env.timeout(self.protocol.heartbeat_s / 10)
+            yield self.env.timeout(self.protocol.heartbeat_s / 50)
             silent = [m for m, heard in self.heard_s.items() if m not in self.joined
                       and self.env.now - heard >= self.protocol.session_s]
             for member in silent:

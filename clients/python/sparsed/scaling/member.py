@@ -27,7 +27,7 @@ class Daemon:
     commit_interval_s: float = 0.5  # readout.kafka.commit_interval
     in_flight: int = 4096          # readout.kafka.in_flight
     fetch_s: float = 0.01          # from an assignment to the first message
-    end_s: float = 0.03            # from leaving the group to the end of the process
+    end_s: float = 0.045           # from leaving the group to the end of the process
     commits_what: str = "acknowledged"  # "taken": the mistake that loses events
 
 
@@ -43,8 +43,12 @@ class Member:
         self.next: dict[int, int] = {}          # partition: offset it takes next
         self.acknowledged: dict[int, int] = {}  # partition: offset behind the last one
         self.on_the_way: deque = deque()        # (time, partition, first, end)
-        self.waiting_to_join = False            # it has joined and waits for the answer
-        self.phase = rng.uniform(0, 1, 3)
+        self.joining = self.in_line = False     # it wants to join; JoinGroup is not answered
+        self.joined_s = -np.inf                 # its last JoinGroup
+        self.taken_s = -np.inf                  # when it took events last
+        self.answered = env.event()             # JoinGroup, while it is in line
+        self.settled = env.event()              # it has its share, while it wants to join
+        self.phase = rng.uniform(0, 1, 4)
         env.process(self._talk())
         env.process(self._work())
         env.process(self._commit_regularly())
@@ -67,51 +71,103 @@ class Member:
         return self.env.process(self._drain())
 
     def _drain(self):
-        """A consumer that has joined waits for the answer before it leaves, as librdkafka's
-        does: by then whoever died has been waited for."""
-        while self.alive and (self.on_the_way or self.waiting_to_join):
+        """Its last commit waits in line behind JoinGroup; LeaveGroup does, too, but librdkafka
+        waits for that not longer than leave_s. The group hears of it when JoinGroup is answered."""
+        while self.alive and self.on_the_way:
             yield self.env.timeout(self.daemon.acknowledge_s)
             self._take_acknowledgements()
+        if self.in_line and self.own:
+            yield self.answered
         if self.alive:
             self._give_up(set(self.own))
             self.coordinator.leave(self)
             self.alive = False
+            if self.in_line:
+                yield self.answered | self.env.timeout(self.coordinator.protocol.leave_s)
             yield self.env.timeout(self.daemon.end_s)
 
     # ---- the group ----
 
+    def _seen(self, due_s: float):
+        """Waits until librdkafka's main thread sees that something is due. It is woken by its timer,
+        by the daemon's measure of the lag, as often, and by commits, while there are any."""
+        yield self.env.timeout(due_s - self.env.now)
+        period, interval = self.coordinator.protocol.look_s, self.daemon.commit_interval_s
+        waits = [(phase * period - due_s) % period for phase in self.phase[2:]]
+        if self.taken_s > due_s - 2 * interval:
+            waits.append((self.phase[1] * interval - due_s) % interval)
+        yield self.env.timeout(min(waits))
+
     def _talk(self):
+        """A heartbeat goes out with the share that it gets, and regularly after it; none while it
+        wants to join."""
         protocol = self.coordinator.protocol
         yield self.env.timeout(self.daemon.start_s)
         self._join()
-        yield self.env.timeout(self.phase[0] * protocol.heartbeat_s)
         while self.alive and not self.leaving:
-            if not self.frozen and not self.waiting_to_join:
-                if not self.coordinator.heartbeat(self):
-                    self._give_up(set(self.own), lost=True)
-                    self._join()
-                elif self.coordinator.preparing:
-                    self._join()
-            yield self.env.timeout(protocol.heartbeat_s)
+            if self.joining:
+                yield self.settled
+            if self.alive and not self.frozen:
+                self._beat(protocol.rejoin_s)
+            yield from self._seen(self.env.now + protocol.heartbeat_s)
 
-    def _join(self) -> None:
-        if not self.alive or self.leaving:
+    def _beat(self, rejoin_s: float) -> None:
+        if not self.coordinator.heartbeat(self):
+            self._give_up(set(self.own), lost=True)
+            self._join()
+        elif self.coordinator.preparing:
+            self._join(rejoin_s)
+
+    def _join(self, after_s: float = 0.0) -> None:
+        """Not sooner than `after_s` after it joined last."""
+        if not self.joining:
+            self.joining, self.settled = True, self.env.event()
+        if self.env.now >= self.joined_s + after_s:
+            self._stand_in_line()
+        else:
+            self.env.process(self._join_later(self.joined_s + after_s))
+
+    def _join_later(self, due_s: float):
+        yield from self._seen(due_s)
+        self._stand_in_line()
+
+    def _stand_in_line(self) -> None:
+        self.in_line = self.alive and not self.leaving and not self.frozen
+        if not self.in_line:
+            self._settle()
             return
         if not self.coordinator.protocol.cooperative:
             self._give_up(set(self.own))
-        self.waiting_to_join = True
+        self.joined_s, self.answered = self.env.now, self.env.event()
         self.coordinator.join(self, set(self.own))
+
+    def _leave_line(self) -> bool:
+        """JoinGroup is answered. False: nobody is there to read it."""
+        self.in_line = False
+        self.answered.succeed()
+        if self.alive and not self.leaving and not self.frozen:
+            return True
+        self._settle()
+        return False
+
+    def _settle(self) -> None:
+        self.joining = False
+        self.settled.succeed()
+
+    def join_again(self) -> None:
+        """The coordinator's answer: the next rebalance has begun."""
+        if self._leave_line():
+            self._join(self.coordinator.protocol.rejoin_s)
 
     def assign(self, partitions: set[int], given_up: set[int]) -> None:
         """The coordinator's answer: what is its own now, and what it has to give up."""
-        self.waiting_to_join = False
-        if not self.alive or self.leaving:
-            return
-        if self.frozen:  # it hears of it when it wakes
+        if not self._leave_line():
             return
         if given_up:
             self._give_up(given_up)
             self._join()
+        else:
+            self._settle()
         for partition in partitions - self.own:
             self.env.process(self._begin(partition))
         self.own |= partitions
@@ -137,7 +193,7 @@ class Member:
     def _work(self):
         """`left`: capacity that steps before have not used up, in events below 1."""
         left = 0.0
-        yield self.env.timeout(self.phase[1] * self.daemon.step_s)
+        yield self.env.timeout(self.phase[0] * self.daemon.step_s)
         while self.alive and not self.leaving:
             yield self.env.timeout(self.daemon.step_s)
             if self.frozen or not self.alive:
@@ -159,6 +215,7 @@ class Member:
             log = self.world.partitions[partition]
             end = min(log.produced(now), offset + capacity - taken)
             if end > offset:
+                self.taken_s = now
                 taken += end - offset
                 self.next[partition] = end
                 self.on_the_way.append((now + self.daemon.acknowledge_s, partition, offset, end))
@@ -177,10 +234,10 @@ class Member:
     # ---- offsets ----
 
     def _commit_regularly(self):
-        yield self.env.timeout(self.phase[2] * self.daemon.commit_interval_s)
+        yield self.env.timeout(self.phase[1] * self.daemon.commit_interval_s)
         while self.alive and not self.leaving:
             yield self.env.timeout(self.daemon.commit_interval_s)
-            if not self.frozen and self.alive:
+            if not self.frozen and self.alive and not self.in_line:  # else it waits behind JoinGroup
                 self._take_acknowledgements()
                 self._commit()
 
@@ -190,3 +247,4 @@ class Member:
             log = self.world.partitions[partition]
             if offset > log.committed and self.coordinator.may_commit(self, partition):
                 log.committed = offset
+                self.coordinator.heartbeat(self)  # a commit is as good as one

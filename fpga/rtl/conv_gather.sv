@@ -7,8 +7,8 @@
 // R = 1: lane q always serves slot q, so there is no multiplexer. Banks at least N/S cycles apart,
 // and 10. With S > 1 all of it is there S times and heads are S slots of the shift register.
 // R > 1: N/R lanes, and a slot p takes R cycles: lane i serves slots i, i + N/R .. in turn, each
-// through one cast, and the sums of R turns are added up. Slot p leaves 13 + (p + 1) R cycles after its bank, one every R
-// cycles; banks at least N R cycles apart.
+// through one cast, and the sums of R turns are added up. Slot p leaves 13 + (p + 1) R cycles after
+// its bank, one every R cycles; banks at least N R cycles apart.
 module conv_gather #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
@@ -100,7 +100,7 @@ module conv_gather #(
             p_col[S*PLACE-1:0]}));
   assign {valid_o, first_o, last_o, occupied_o, row_o, col_o} = rst_i ? '0 : side[LATENCY*SIDE+:SIDE];
 
-  // ---- lanes' x: of this bank until the last product is made, while the next one may have come ----
+  // ---- lanes' x: of this bank until the last product is made; the next one may have come ----
   logic start1, start2;
   always_ff @(posedge clk_i) {start2, start1} <= {start1, start_i};
   logic [LANES*X_W-1:0] x;

@@ -10,7 +10,7 @@
 //
 // R > 1: N/R lanes a channel, which serve the output slots p, p + N/R .. in turn, each with a ring of
 // R sums behind it; a slot may come every R cycles. Sums that are made wait in a memory behind each
-// lane for the one end of their channel.
+// lane for the one end of their channel; a register between the two takes a cycle more.
 module conv_scatter #(
     parameter int N = 20,
     parameter int S = 1,  // divides N
@@ -41,6 +41,7 @@ module conv_scatter #(
   import sparse_pkg::*;
   localparam int LANES = N / R;
   localparam int GROUPS = (N + E - 1) / E;
+  localparam int LATE = R > 1;
   localparam int K = KEY_W + 1;
 
   logic [3:0] k_rows, k_cols;
@@ -182,14 +183,15 @@ module conv_scatter #(
   end
 
   // ---- E slots a cycle through the end units ----
-  logic [GROUPS+4:0] g;  // g[i]: group i enters; 4 cycles later it leaves
-  always_ff @(posedge clk_i) g <= rst_i ? '0 : {g[GROUPS+3:0], ends};
+  logic [GROUPS+LATE+4:0] g;  // g[i]: group i is chosen, g[i+LATE]: enters; 4 cycles later it leaves
+  always_ff @(posedge clk_i) g <= rst_i ? '0 : {g[GROUPS+LATE+3:0], ends};
   logic [E*CH*ACC_W-1:0] from;
-  logic [E-1:0] from_keep;
+  logic [E-1:0] chosen_keep, from_keep;
   wire [E*GROUPS-1:0] padded_keep = (E * GROUPS)'(keep_end);
   always_comb begin
-    from_keep = '0;
-    for (int i = 0; i < GROUPS; i++) from_keep = from_keep | (g[i] ? padded_keep[i*E+:E] : '0);
+    chosen_keep = '0;
+    for (int i = 0; i < GROUPS; i++)
+      chosen_keep = chosen_keep | (g[i] ? padded_keep[i*E+:E] : '0);
   end
   if (R == 1) begin : g_done
     logic [N*CH*ACC_W-1:0] done;
@@ -198,6 +200,7 @@ module conv_scatter #(
         if (chain ? l[7+2*(i%CH)] : l[7]) done[i*ACC_W+:ACC_W] <= newest[i*ACC_W+:ACC_W];
     end
     wire [E*GROUPS*CH*ACC_W-1:0] padded = (E * GROUPS * CH * ACC_W)'(done);
+    assign from_keep = chosen_keep;
     always_comb begin
       from = '0;
       for (int i = 0; i < GROUPS; i++)
@@ -208,6 +211,7 @@ module conv_scatter #(
     logic [LANES-1:0] lane;  // whose sum enters, of this turn
     logic [T_W-1:0] from_turn;
     logic [LANES*CH*ACC_W-1:0] read;
+    logic [E*CH*ACC_W-1:0] chosen;
     always_ff @(posedge clk_i) begin
       lane <= ends ? LANES'(1) : {lane[LANES-2:0], lane[LANES-1]};
       from_turn <= ends ? '0 : from_turn + T_W'(lane[LANES-1]);
@@ -221,10 +225,11 @@ module conv_scatter #(
       assign read[i*ACC_W+:ACC_W] = sums[from_turn];
     end
     always_comb begin
-      from = '0;
+      chosen = '0;
       for (int i = 0; i < LANES; i++)
-        from = from | (lane[i] ? read[i*CH*ACC_W+:CH*ACC_W] : '0);
+        chosen = chosen | (lane[i] ? read[i*CH*ACC_W+:CH*ACC_W] : '0);
     end
+    always_ff @(posedge clk_i) {from, from_keep} <= {chosen, chosen_keep};
   end
   logic [E*CH*Y_W-1:0] y;
   for (genvar i = 0; i < E; i++) begin : g_i
@@ -241,9 +246,9 @@ module conv_scatter #(
     whole[(GROUPS-1)*E*CH*Y_W+:E*CH*Y_W] = y;
   end
   for (genvar i = 0; i < GROUPS; i++) begin : g_bank
-    always_ff @(posedge clk_i) if (g[4+i]) bank[i*E*CH*Y_W+:E*CH*Y_W] <= y;
+    always_ff @(posedge clk_i) if (g[4+LATE+i]) bank[i*E*CH*Y_W+:E*CH*Y_W] <= y;
   end
-  assign valid_o = g[3+GROUPS];
+  assign valid_o = g[3+LATE+GROUPS];
   assign y_o = whole[N*CH*Y_W-1:0];
   assign key_o = key_end;
 endmodule

@@ -135,7 +135,8 @@ module loader #(
   logic [1:0] form;
   logic softmax;
   wire [PASS+6:0] busy = (PASS + 7)'(STEPS) * {6'd0, passes};
-  wire paced = (PASS + 7)'(pace) >= busy && (R == 1 || pace >= 8'(STEPS * R)) && pace >= {4'd0, outputs} + (softmax ? 8'd5 : 8'd2) &&
+  wire paced = (PASS + 7)'(pace) >= busy && (R == 1 || pace >= 8'(STEPS * R)) &&
+      pace >= {4'd0, outputs} + (softmax ? 8'd5 : 8'd2) &&
       (passes == (PASS + 1)'(1) || 9'(STEPS) >= {5'd0, outputs}) &&
       beats <= (form == 2'd0 ? 8'(LIST_BEATS) : form == 2'd1 ? 8'd128 : 8'd64);
 

@@ -266,8 +266,9 @@ def main() -> None:
     paths = longest(cells)
     if arguments.json:
         print(json.dumps({"slots": arguments.slots, "at_once": arguments.at_once,
-                          "filters": arguments.filters, "reuse": arguments.reuse, "lut": luts(total), "levels": paths.levels,
-                          "carries": paths.carries, **total}))
+                          "filters": arguments.filters, "reuse": arguments.reuse,
+                          "lut": luts(total), "levels": paths.levels, "carries": paths.carries,
+                          **total}))
         return
     if arguments.modules:
         for kind, (count, own) in sorted(by_module(modules, arguments.top).items()):

@@ -5,9 +5,9 @@
     curve.py show --figures FILE --plot PNG
 
 `measure` builds the simulated kernel with N slots, S slots a cycle and R slots that share a lane
-(N:S or N:S:R), runs the published neutrino networks of 16 and 8 bits with that N through it, from lists and images, counts cycles,
-counts resources (fpga/rtl/measure.py) and adds a line to FILE. It reconfigures BUILD, and takes
-minutes for each point. `show` draws the curve, and prints the tables of docs/fpga.md.
+(N:S or N:S:R), runs the published neutrino networks of 16 and 8 bits with that N through it, from
+lists and images, counts cycles, counts resources (fpga/rtl/measure.py) and adds a line to FILE. It
+reconfigures BUILD, and takes minutes for each point. `show` draws the curve, and prints the tables of docs/fpga.md.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def tables(points: list[dict]) -> None:
           "interval list, image 16 b, 8 b |\n"
           "|---|---|---|---|---|---|---|")
     for p in points:
-        print(f"| {p['slots']} | {p['at_once']} | {p['reuse']} | {p['lut'] / 1e3:.1f}k | {p['DSP']} | "
-              f"{p['latency_list16']}, {p['latency_image16']} | "
+        print(f"| {p['slots']} | {p['at_once']} | {p['reuse']} | {p['lut'] / 1e3:.1f}k | "
+              f"{p['DSP']} | {p['latency_list16']}, {p['latency_image16']} | "
               f"{p['interval_list16']}, {p['interval_image16']}, {p['interval_image8']} |")
 
     def rate(interval: float, lut: float, ns: float = CLOCK_NS) -> float:

@@ -212,7 +212,8 @@ template <class M> void gather(int n, int s, int r, int filters_built, int round
 
 // ---- conv_scatter ----
 
-// r as above: slots come r cycles apart, or further, and a channel has one end.
+// r as above: slots come r cycles apart, or further; a channel has one end, a cycle behind its
+// sums.
 template <class M> void scatter(int n, int s, int r, int rounds)
 {
     constexpr int WINDOWS = KINDS + 2;
@@ -281,7 +282,7 @@ template <class M> void scatter(int n, int s, int r, int rounds)
             else if (unit.m.valid_o) {
                 const Due &d = due.front();
                 compare("cycle", static_cast<int64_t>(now - d.cycle),
-                        7 + groups + 4 + 4 * net.chain);
+                        7 + groups + 4 + 4 * net.chain + (r > 1));
                 for (int p = 0; p < n; p++) {
                     compare(
                         "key",

@@ -14,7 +14,9 @@
 
 enum {
     COMMITTED_TIMEOUT_MS = 5000, /* the broker's answer about a partition that comes */
-    LEAVE_TIMEOUT_MS = 5000,
+    LETTERS_TIMEOUT_MS = 5000,
+    LEAVE_TIMEOUT_S = 10,
+    LEAVE_POLL_MS = 100,
     LAG_EVERY_NS = 1000000000,
     PAUSE_AFTER_NS = 1000000000, /* a pause throws away what was fetched, and ends up to 1 s late */
     FIRST_SAFE_TO_DESTROY = 0x020300ff, /* as rd_kafka_version() */
@@ -114,12 +116,13 @@ static rd_kafka_topic_partition_list_t *gather(struct kafka_readout *k)
     return list;
 }
 
-static void commit(struct kafka_readout *k, bool wait)
+/* Asks for it: librdkafka gives no partition away before the answer. */
+static void commit(struct kafka_readout *k)
 {
     rd_kafka_topic_partition_list_t *list = gather(k);
     if (list == NULL)
         return;
-    rd_kafka_resp_err_t why = rd_kafka_commit(k->consumer, list, wait ? 0 : 1);
+    rd_kafka_resp_err_t why = rd_kafka_commit(k->consumer, list, 1);
     if (why != RD_KAFKA_RESP_ERR_NO_ERROR) {
         counter_add(&k->monitor->kafka.commit_failures, 1);
         log_limited(LOG_LEVEL_WARN, "kafka: offsets were not committed: %s", rd_kafka_err2str(why));
@@ -141,7 +144,7 @@ static void forget_waiting(struct kafka_readout *k, const rd_kafka_topic_partiti
 static void revoke(struct kafka_readout *k, rd_kafka_topic_partition_list_t *list)
 {
     if (!rd_kafka_assignment_lost(k->consumer))
-        commit(k, true); /* the next owner begins there */
+        commit(k); /* the next owner begins there */
     forget_waiting(k, list);
     for (int i = 0; i < list->cnt; i++)
         offsets_revoke(k->offsets, list->elems[i].partition);
@@ -297,6 +300,22 @@ void kafka_readout_take_windows(struct kafka_readout *k)
     k->header_name = "windows";
 }
 
+/* Gives all partitions up, and so commits. While the group waits for somebody, the broker answers
+ * nothing that stands in line behind our wish to join, for as long as a session. False: it took
+ * too long. */
+static bool leave(struct kafka_readout *k)
+{
+    uint64_t end_ns = clock_monotonic_ns() + LEAVE_TIMEOUT_S * NS_PER_S;
+    rd_kafka_queue_t *last = rd_kafka_queue_new(k->consumer);
+    rd_kafka_error_t *failed = rd_kafka_consumer_close_queue(k->consumer, last);
+    if (failed != NULL)
+        rd_kafka_error_destroy(failed);
+    while (!rd_kafka_consumer_closed(k->consumer) && clock_monotonic_ns() < end_ns)
+        (void)rd_kafka_queue_poll_callback(last, LEAVE_POLL_MS);
+    rd_kafka_queue_destroy(last);
+    return rd_kafka_consumer_closed(k->consumer);
+}
+
 void kafka_readout_destroy(struct kafka_readout **handle)
 {
     struct kafka_readout *k = *handle;
@@ -305,16 +324,21 @@ void kafka_readout_destroy(struct kafka_readout **handle)
     if (k->waiting != NULL)
         rd_kafka_message_destroy(k->waiting);
     if (k->letters != NULL) {
-        (void)rd_kafka_flush(k->letters, LEAVE_TIMEOUT_MS);
+        (void)rd_kafka_flush(k->letters, LETTERS_TIMEOUT_MS);
         rd_kafka_destroy(k->letters);
     }
     if (k->consumer != NULL) {
-        (void)rd_kafka_consumer_close(k->consumer); /* revokes, and so commits */
+        bool gone = leave(k);
+        if (!gone)
+            log_warn("kafka: the group did not let go within %d s: what was not committed is "
+                     "decided again by others, when the session is over",
+                     LEAVE_TIMEOUT_S);
         if (k->queue != NULL)
             rd_kafka_queue_destroy(k->queue);
         /* librdkafka before 2.3 aborts when a cooperative consumer is destroyed that never was
-         * assigned anything (its issue 4312): that one is left to the process's end, silent. */
-        if (k->was_assigned || rd_kafka_version() >= FIRST_SAFE_TO_DESTROY)
+         * assigned anything (its issue 4312): that one, and one that is in line, is left to the
+         * process's end, silent. */
+        if (gone && (k->was_assigned || rd_kafka_version() >= FIRST_SAFE_TO_DESTROY))
             rd_kafka_destroy(k->consumer);
         else
             rd_kafka_set_log_level(k->consumer, 0);
@@ -505,7 +529,7 @@ void kafka_readout_tick(struct kafka_readout *k, bool held, uint64_t identity, u
         k->left = true;
     }
     if (now_ns >= k->next_commit_ns) {
-        commit(k, false);
+        commit(k);
         k->next_commit_ns = now_ns + k->settings->commit_interval_ns;
     }
     if (now_ns >= k->next_lag_ns) {

@@ -12,8 +12,8 @@
  * the same decision.
  *
  * Where reading stands still for a second (overload, pause) the partitions are paused and the
- * group is kept. What cannot be a fragment is set aside on a dead-letter topic with its reason, and the
- * partition goes on. The readout thread owns it.
+ * group is kept. What cannot be a fragment is set aside on a dead-letter topic with its reason, and
+ * the partition goes on. The readout thread owns it.
  */
 #ifndef SPARSED_READOUT_KAFKA_H
 #define SPARSED_READOUT_KAFKA_H

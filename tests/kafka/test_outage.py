@@ -142,6 +142,30 @@ def test_told_to_stop_while_no_broker_takes_decisions(broker, topic, member, ans
     two.stop()
 
 
+def test_told_to_stop_while_a_dead_one_is_waited_for(broker, topic, member, answer):
+    """Its last commit stands in line behind JoinGroup, which is answered when the dead one's session is
+    over: it is not waited for so long, and what was not committed is decided again."""
+    rows = fragments(0, 60)
+    slow = ('readout.kafka.properties=["session.timeout.ms=30000", "heartbeat.interval.ms=500"]',)
+    one, dead = (member(name, overrides=slow) for name in ("one", "dead"))
+    for each in (one, dead):
+        each.ready()
+    dead.process.kill()
+    next_ = member("next", overrides=slow)
+    time.sleep(3)  # "one" hears that the group is joining, and joins
+    produce(broker, topic, rows)
+    one.wait(lambda: one.metric('sparsed_kafka_total{what="acknowledged"}') > 0)
+    began = time.monotonic()
+    one.process.send_signal(signal.SIGTERM)
+    assert one.process.wait(60) == 0
+    took = time.monotonic() - began
+    assert "the group did not let go within 10 s" in one.logged(), took
+    said, messages = decisions(broker, topic, range(60), 120)
+    check(said, answer(rows, range(60)))
+    print(f"\nstopped after {took:.1f} s; {messages - 60} of 60 decided again")
+    next_.stop()
+
+
 def act_on(story, members, broker, member):
     """Does what the story says; gives the moment from which its recovery counts."""
     first = members[0]

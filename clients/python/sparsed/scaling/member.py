@@ -27,6 +27,7 @@ class Daemon:
     commit_interval_s: float = 0.5  # readout.kafka.commit_interval
     in_flight: int = 4096          # readout.kafka.in_flight
     fetch_s: float = 0.01          # from an assignment to the first message
+    line_s: float = 10.0           # a stop waits so long for a commit behind JoinGroup
     end_s: float = 0.045           # from leaving the group to the end of the process
     commits_what: str = "acknowledged"  # "taken": the mistake that loses events
 
@@ -71,13 +72,16 @@ class Member:
         return self.env.process(self._drain())
 
     def _drain(self):
-        """Its last commit waits in line behind JoinGroup; LeaveGroup does, too, but librdkafka
-        waits for that not longer than leave_s. The group hears of it when JoinGroup is answered."""
+        """Its last commit waits in line behind JoinGroup, and the daemon for that; then it ends as
+        if it were killed. LeaveGroup waits, too, and librdkafka for that not longer than leave_s:
+        the group hears of it when JoinGroup is answered."""
         while self.alive and self.on_the_way:
             yield self.env.timeout(self.daemon.acknowledge_s)
             self._take_acknowledgements()
         if self.in_line and self.own:
-            yield self.answered
+            yield self.answered | self.env.timeout(self.daemon.line_s)
+        if self.in_line and self.own:
+            self.alive = False
         if self.alive:
             self._give_up(set(self.own))
             self.coordinator.leave(self)

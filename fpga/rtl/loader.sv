@@ -134,7 +134,13 @@ module loader #(
   logic [PASS:0] passes;
   logic [1:0] form;
   logic softmax;
-  wire [PASS+6:0] busy = (PASS + 7)'(STEPS) * {6'd0, passes};
+  wire [PASS+6:0] busy_now = (PASS + 7)'(STEPS) * {6'd0, passes};
+  logic [PASS+6:0] busy;
+  if (R == 1) begin : g_busy
+    assign busy = busy_now;
+  end else begin : g_busy_later  // more bits; the judgement comes late enough
+    always_ff @(posedge clk_i) busy <= busy_now;
+  end
   wire paced = (PASS + 7)'(pace) >= busy && (R == 1 || pace >= 8'(STEPS * R)) &&
       pace >= {4'd0, outputs} + (softmax ? 8'd5 : 8'd2) &&
       (passes == (PASS + 1)'(1) || 9'(STEPS) >= {5'd0, outputs}) &&

@@ -148,7 +148,7 @@ def plot(points: list[dict], path: Path) -> None:
 
     kinds = (((4, 1), "#7a3e9d", "4 slots share a lane"),
              ((2, 1), "#2f7d4f", "2 slots share a lane"),
-             ((1, 1), "#1f5fa8", "a lane a slot"),
+             ((1, 1), "#1f5fa8", "a lane for each slot"),
              ((1, 2), "#c2571a", "2 slots a cycle"))
     figure, axes = pyplot.subplots(1, 2, figsize=(9.5, 4.2), sharey=True, layout="constrained")
     for axis, key, scale, label in ((axes[0], "lut", 1e-3, "thousand LUT"),
@@ -161,14 +161,18 @@ def plot(points: list[dict], path: Path) -> None:
                           label=f"{kind.split('_', maxsplit=1)[0]}, {name}" if line else None)
             for p, at in zip(line, x):
                 axis.annotate(f"N = {p['slots']}", (at, p["latency_list16"]), fontsize=7,
-                              color=colour, textcoords="offset points", xytext=(4, 4))
+                              color=colour, textcoords="offset points", xytext=(5, -9))
+        shared = sorted((p for p in points if p["slots"] == 20 and p["at_once"] == 1),
+                        key=lambda p: p["reuse"])
+        for kind in ("latency_list16", "interval_list16"):  # N = 20 over the reuse factor
+            axis.plot([p[key] * scale for p in shared], [p[kind] for p in shared], ":",
+                      color="#777777", linewidth=1, zorder=0)
         axis.set_xlabel(label)
         axis.set_xlim(0, 1.15 * scale * max(p[key] for p in points))
         axis.grid(alpha=0.3)
     axes[0].set_ylim(0, 1.1 * max(p["latency_list16"] for p in points))
     axes[0].set_ylabel("cycles, neutrino network from lists")
-    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=7.5, loc="outside lower center",
-                  ncols=4)
+    axes[1].legend(fontsize=7, loc="upper right")
     figure.savefig(path, dpi=130)
 
 

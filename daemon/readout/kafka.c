@@ -310,8 +310,11 @@ static bool leave(struct kafka_readout *k)
     rd_kafka_error_t *failed = rd_kafka_consumer_close_queue(k->consumer, last);
     if (failed != NULL)
         rd_kafka_error_destroy(failed);
-    while (!rd_kafka_consumer_closed(k->consumer) && clock_monotonic_ns() < end_ns)
-        (void)rd_kafka_queue_poll_callback(last, LEAVE_POLL_MS);
+    while (!rd_kafka_consumer_closed(k->consumer) && clock_monotonic_ns() < end_ns) {
+        rd_kafka_message_t *late = rd_kafka_consume_queue(last, LEAVE_POLL_MS);
+        if (late != NULL)
+            rd_kafka_message_destroy(late);
+    }
     rd_kafka_queue_destroy(last);
     return rd_kafka_consumer_closed(k->consumer);
 }

@@ -203,6 +203,8 @@ def test_time_to_recover(broker, topic, member, answer, story):
           f"{time.monotonic() - sent:.1f} s after the last message; "
           f"{messages - 200} events decided twice")
     check(said, answer(rows, range(200)))
+    if story == "told_to_stop":  # with messages on their way to it
+        assert first.process.wait(60) == 0 and "ledger closes" in first.logged()
     first.process.send_signal(signal.SIGCONT)
     for one in members:
         one.stop()

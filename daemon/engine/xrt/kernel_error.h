@@ -11,7 +11,7 @@
     X(1, NO_MODEL, "no network is loaded")                                                         \
     X(2, MAGIC, "the image is not one of sparse-rtl")                                              \
     X(3, VERSION, "the image is of another version")                                               \
-    X(4, SIZE, "the image is cut off, or for a kernel with another number of slots")               \
+    X(4, SIZE, "the image is cut off, or for a kernel with other slots, filters or reuse")         \
     X(5, UNIT, "the image writes to a part that the kernel has not")                               \
     X(6, ADDRESS, "the image writes beyond the end of a part")                                     \
     X(7, VALUE, "the image asks for more than the kernel's limits")                                \

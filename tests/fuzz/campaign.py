@@ -35,7 +35,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 CORPUS = SOURCE / "tests" / "fuzz" / "corpus"
-TURN_S = 10           # of processor time
+TURN_S = 60           # of processor time
 FINDINGS = 20          # a target that finds more than this needs mending, not more processor time
 CORPUS_BYTES = 200_000  # of a target, in the source tree
 TICK = os.sysconf("SC_CLK_TCK")

@@ -113,6 +113,27 @@ bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *cons
     return true;
 }
 
+/* Told only while no broker can be reached. */
+static void on_error(rd_kafka_t *rk, int why, const char *text, void *opaque)
+{
+    (void)rk, (void)opaque;
+    log_limited(LOG_LEVEL_WARN, "kafka: %s: %s", rd_kafka_err2name(why), text);
+}
+
+rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *key, void *opaque,
+                       struct error *err)
+{
+    char why[256];
+    rd_kafka_conf_set_opaque(conf, opaque);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
+    if (client == NULL) {
+        error_set(err, ERROR_NETWORK, "%s: %s", key, why);
+        rd_kafka_conf_destroy(conf);
+    }
+    return client;
+}
+
 rd_kafka_resp_err_t kafka_produce(rd_kafka_t *producer, const char *topic, const char *key,
                                   const char *about, const void *body, size_t bytes, void *opaque)
 {

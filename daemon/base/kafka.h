@@ -1,6 +1,6 @@
-/* kafka: what our two sides of a Kafka broker share (readout/kafka.c takes messages,
- * output/kafka.c sends decisions, service/metrics_topic.c metrics): their configuration and the
- * log.
+/* kafka: what all clients of a Kafka broker share (readout/kafka.c takes messages,
+ * readout/dead_letter.c sets some aside, output/kafka.c sends decisions, service/metrics_topic.c
+ * metrics): their configuration, their opening and the log.
  */
 #ifndef SPARSED_BASE_KAFKA_H
 #define SPARSED_BASE_KAFKA_H
@@ -36,6 +36,11 @@ bool kafka_conf_set_once(rd_kafka_conf_t *conf, const char *key, struct error *e
  * configuration, which is shown to whoever asks. */
 bool kafka_conf_set_all(rd_kafka_conf_t *conf, const char *key, const char *const *text, uint32_t n,
                         struct error *err);
+
+/* Opens a client; takes `conf`, also where it fails. `opaque` goes to the conf's callbacks; errors
+ * go to the log. NULL: `err` names `key`. */
+rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *key, void *opaque,
+                       struct error *err);
 
 /* Gives a copy of `body` to a producer, without waiting; `about` is the header "topic", `opaque`
  * comes back with the acknowledgement. */

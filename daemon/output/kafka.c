@@ -91,12 +91,6 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaq
     receipt_done(m->_private);
 }
 
-static void on_error(rd_kafka_t *rk, int why, const char *text, void *opaque)
-{
-    (void)rk, (void)opaque;
-    log_limited(LOG_LEVEL_WARN, "kafka: %s: %s", rd_kafka_err2name(why), text);
-}
-
 static bool configure(rd_kafka_conf_t *conf, const struct kafka_output_settings *s,
                       struct error *err)
 {
@@ -115,7 +109,6 @@ struct kafka_decisions *kafka_decisions_create(const struct kafka_output_setting
                                                int wake_fd, struct monitor *monitor,
                                                struct error *err)
 {
-    char why[256];
     struct kafka_decisions *k = calloc(1, sizeof *k);
     rd_kafka_conf_t *conf = kafka_conf_create("output.kafka.brokers", settings->brokers, err);
     if (k == NULL)
@@ -129,13 +122,9 @@ struct kafka_decisions *kafka_decisions_create(const struct kafka_output_setting
     k->settings = settings;
     k->monitor = monitor;
     atomic_store(&monitor->kafka.used, true);
-    rd_kafka_conf_set_opaque(conf, k);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    k->producer = kafka_open(RD_KAFKA_PRODUCER, conf, key, k, err);
     if (k->producer == NULL) {
-        error_set(err, ERROR_NETWORK, "%s: %s", key, why);
-        rd_kafka_conf_destroy(conf);
         free(k);
         return NULL;
     }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/kafka.h"
 #include "base/log.h"
+#include "readout/dead_letter.h"
 #include "readout/offsets.h"
 
 #include <inttypes.h>
@@ -14,7 +15,6 @@
 
 enum {
     COMMITTED_TIMEOUT_MS = 5000, /* the broker's answer about a partition that comes */
-    LETTERS_TIMEOUT_MS = 5000,
     LEAVE_TIMEOUT_S = 10,
     LEAVE_POLL_MS = 100,
     LAG_EVERY_NS = 1000000000,
@@ -28,7 +28,8 @@ struct kafka_readout {
     const char *header_name;
     struct monitor *monitor;
     uint64_t identity;
-    rd_kafka_t *consumer, *letters; /* letters NULL: no dead-letter topic */
+    rd_kafka_t *consumer;
+    struct dead_letter *letters;
     rd_kafka_queue_t *queue;
     struct offsets *offsets;
     rd_kafka_message_t *waiting; /* received, but too many are in flight; or NULL */
@@ -181,58 +182,17 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t why,
     }
 }
 
-static void on_error(rd_kafka_t *rk, int why, const char *text, void *opaque)
-{
-    (void)rk, (void)opaque;
-    log_limited(LOG_LEVEL_WARN, "kafka: %s: %s", rd_kafka_err2name(why), text);
-}
-
-/* Whether it could be set aside or not, the partition goes on. */
-static void end_letter(struct kafka_readout *k, rd_kafka_resp_err_t why, struct receipt *receipt)
-{
-    bool good = why == RD_KAFKA_RESP_ERR_NO_ERROR;
-    counter_add(good ? &k->monitor->kafka.set_aside : &k->monitor->kafka.not_set_aside, 1);
-    if (!good)
-        log_limited(LOG_LEVEL_ERROR, "kafka: %s: a message could not be set aside: %s",
-                    k->settings->dead_letter, rd_kafka_err2str(why));
-    receipt_done(receipt);
-}
-
-static void on_letter(rd_kafka_t *rk, const rd_kafka_message_t *letter, void *opaque)
-{
-    (void)rk;
-    end_letter(opaque, letter->err, letter->_private);
-}
-
 /* ---- life ---- */
-
-static rd_kafka_t *open_client(struct kafka_readout *k, rd_kafka_type_t type, rd_kafka_conf_t *conf,
-                               struct error *err)
-{
-    const struct settings_strings *more = &k->settings->properties;
-    const char *text[SETTINGS_MAX_ENDPOINTS];
-    char why[256];
-    for (uint32_t i = 0; i < more->count; i++)
-        text[i] = more->text[i];
-    rd_kafka_conf_set_opaque(conf, k);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    rd_kafka_t *rk = NULL;
-    if (kafka_conf_set_all(conf, "readout.kafka.properties", text, more->count, err)) {
-        rk = rd_kafka_new(type, conf, why, sizeof why);
-        if (rk == NULL)
-            error_set(err, ERROR_NETWORK, "%s: %s", key, why);
-    }
-    if (rk == NULL)
-        rd_kafka_conf_destroy(conf);
-    return rk;
-}
 
 static bool open_consumer(struct kafka_readout *k, int wake_fd, struct error *err)
 {
     const struct kafka_readout_settings *s = k->settings;
     rd_kafka_conf_t *conf = kafka_conf_create("readout.kafka.brokers", s->brokers, err);
+    const char *text[SETTINGS_MAX_ENDPOINTS];
     if (conf == NULL)
         return false;
+    for (uint32_t i = 0; i < s->properties.count; i++)
+        text[i] = s->properties.text[i];
     const char *start = s->start == KAFKA_EARLIEST ? "earliest" : "latest";
     if (!kafka_conf_set(conf, key, "group.id", s->group, err) ||
         !kafka_conf_set(conf, key, "enable.auto.commit", "false", err) ||
@@ -240,13 +200,14 @@ static bool open_consumer(struct kafka_readout *k, int wake_fd, struct error *er
         !kafka_conf_set(conf, key, "auto.offset.reset", start, err) ||
         !kafka_conf_set(conf, key, "partition.assignment.strategy", "cooperative-sticky", err) ||
         !kafka_conf_set_number(conf, key, "queued.max.messages.kbytes", s->queue_bytes / 1024,
-                               err)) {
+                               err) ||
+        !kafka_conf_set_all(conf, "readout.kafka.properties", text, s->properties.count, err)) {
         rd_kafka_conf_destroy(conf);
         return false;
     }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
-    k->consumer = open_client(k, RD_KAFKA_CONSUMER, conf, err);
+    k->consumer = kafka_open(RD_KAFKA_CONSUMER, conf, key, k, err);
     if (k->consumer == NULL)
         return false;
     (void)rd_kafka_poll_set_consumer(k->consumer);
@@ -259,19 +220,6 @@ static bool open_consumer(struct kafka_readout *k, int wake_fd, struct error *er
     return why == RD_KAFKA_RESP_ERR_NO_ERROR ||
            error_set(err, ERROR_NETWORK, "readout.kafka.topic = \"%s\": %s", s->topic,
                      rd_kafka_err2str(why));
-}
-
-static bool open_letters(struct kafka_readout *k, struct error *err)
-{
-    const struct kafka_readout_settings *s = k->settings;
-    if (s->dead_letter[0] == '\0')
-        return true;
-    rd_kafka_conf_t *conf = kafka_conf_create("readout.kafka.brokers", s->brokers, err);
-    if (conf == NULL)
-        return false;
-    rd_kafka_conf_set_dr_msg_cb(conf, on_letter);
-    k->letters = open_client(k, RD_KAFKA_PRODUCER, conf, err);
-    return k->letters != NULL;
 }
 
 struct kafka_readout *kafka_readout_create(const struct kafka_readout_settings *settings,
@@ -290,7 +238,8 @@ struct kafka_readout *kafka_readout_create(const struct kafka_readout_settings *
     atomic_store(&monitor->kafka.consumes, true);
     k->identity = identity;
     k->offsets = offsets_create(settings->in_flight, identity, err);
-    if (k->offsets == NULL || !open_letters(k, err) || !open_consumer(k, wake_fd, err))
+    k->letters = dead_letter_create(settings, monitor, err);
+    if (k->offsets == NULL || k->letters == NULL || !open_consumer(k, wake_fd, err))
         kafka_readout_destroy(&k);
     return k;
 }
@@ -326,10 +275,7 @@ void kafka_readout_destroy(struct kafka_readout **handle)
         return;
     if (k->waiting != NULL)
         rd_kafka_message_destroy(k->waiting);
-    if (k->letters != NULL) {
-        (void)rd_kafka_flush(k->letters, LETTERS_TIMEOUT_MS);
-        rd_kafka_destroy(k->letters);
-    }
+    dead_letter_destroy(&k->letters);
     if (k->consumer != NULL) {
         bool gone = leave(k);
         if (!gone)
@@ -439,21 +385,7 @@ enum receive_result kafka_readout_receive(struct kafka_readout *k, struct messag
 void kafka_readout_set_aside(struct kafka_readout *k, const struct message *m,
                              enum fragment_fate why)
 {
-    if (k->letters == NULL) {
-        receipt_done(m->receipt);
-        return;
-    }
-    zmq_msg_t *header = (zmq_msg_t *)(uintptr_t)&m->header;
-    zmq_msg_t *payload = (zmq_msg_t *)(uintptr_t)&m->payload;
-    const char *reason = fragment_fate_name(why);
-    rd_kafka_resp_err_t failed = rd_kafka_producev(
-        k->letters, RD_KAFKA_V_TOPIC(k->settings->dead_letter),
-        RD_KAFKA_V_VALUE(zmq_msg_data(payload), zmq_msg_size(payload)),
-        RD_KAFKA_V_HEADER("reason", reason, (ssize_t)strlen(reason)),
-        RD_KAFKA_V_HEADER(k->header_name, zmq_msg_data(header), (ssize_t)zmq_msg_size(header)),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(m->receipt), RD_KAFKA_V_END);
-    if (failed != RD_KAFKA_RESP_ERR_NO_ERROR)
-        end_letter(k, failed, m->receipt);
+    dead_letter_put(k->letters, m, k->header_name, why);
 }
 
 /* ---- the clock's share ---- */
@@ -525,8 +457,7 @@ void kafka_readout_tick(struct kafka_readout *k, bool held, uint64_t identity, u
     hold(k, k->refused || (held && now_ns - k->held_since_ns >= PAUSE_AFTER_NS));
     if (k->paused)
         keep_group(k);
-    if (k->letters != NULL)
-        (void)rd_kafka_poll(k->letters, 0);
+    dead_letter_tick(k->letters);
     if (k->refused && !k->left) {
         (void)rd_kafka_unsubscribe(k->consumer);
         k->left = true;

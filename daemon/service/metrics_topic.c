@@ -32,13 +32,6 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaq
         miss(opaque, m->err);
 }
 
-/* Told only while nothing can be sent; what is lost by it is told by miss(). */
-static void on_error(rd_kafka_t *rk, int why, const char *text, void *opaque)
-{
-    (void)rk, (void)opaque;
-    log_limited(LOG_LEVEL_WARN, "kafka: metrics: %s: %s", rd_kafka_err2name(why), text);
-}
-
 static bool configure(rd_kafka_conf_t *conf, const struct kafka_output_settings *s,
                       struct error *err)
 {
@@ -55,7 +48,6 @@ static bool configure(rd_kafka_conf_t *conf, const struct kafka_output_settings 
 struct metrics_topic *metrics_topic_create(const struct kafka_output_settings *settings,
                                            struct monitor *monitor, struct error *err)
 {
-    char why[256];
     struct metrics_topic *t = calloc(1, sizeof *t);
     rd_kafka_conf_t *conf = kafka_conf_create("output.kafka.brokers", settings->brokers, err);
     if (t == NULL)
@@ -70,13 +62,9 @@ struct metrics_topic *metrics_topic_create(const struct kafka_output_settings *s
     t->monitor = monitor;
     atomic_store(&monitor->kafka.used, true);
     kafka_host(t->host);
-    rd_kafka_conf_set_opaque(conf, t);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    t->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    t->producer = kafka_open(RD_KAFKA_PRODUCER, conf, "output.kafka.metrics_topic", t, err);
     if (t->producer == NULL) {
-        error_set(err, ERROR_NETWORK, "output.kafka.metrics_topic: %s", why);
-        rd_kafka_conf_destroy(conf);
         free(t);
         return NULL;
     }

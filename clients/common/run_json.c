@@ -4,8 +4,6 @@
 #include "common/text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 static void set(json_t *object, const char *key, json_t *value)
@@ -89,51 +87,35 @@ json_t *run_json_object(const Sparsed__RunRecord *r)
     return o;
 }
 
-struct line {
-    char *to;
-    size_t bytes, used;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct line *l, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(l->to + l->used, l->bytes - l->used, format, args);
-    va_end(args);
-    l->used += n > 0 ? (size_t)n : 0;
-    if (l->used >= l->bytes)
-        l->used = l->bytes - 1;
-}
-
-static void add_counts(struct line *l, Sparsed__RunRecord__Count *const *list, size_t n)
+static void add_counts(char *line, size_t bytes, Sparsed__RunRecord__Count *const *list, size_t n)
 {
     char name[64], count[TEXT_NUMBER_BYTES];
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || list[i]->value > 0)
-            add(l, " %s %s", text_clean(name, sizeof name, list[i]->name),
-                text_count(count, sizeof count, list[i]->value));
+            text_add(line, bytes, " %s %s", text_clean(name, sizeof name, list[i]->name),
+                     text_count(count, sizeof count, list[i]->value));
     }
 }
 
 void run_json_line(const Sparsed__RunRecord *r, char *line, size_t bytes)
 {
-    struct line l = {line, bytes, 0};
     char text[300], clock[TEXT_NUMBER_BYTES], hash[16];
-    add(&l, "run %" PRIu32 " ", r->run_number);
+    line[0] = '\0';
+    text_add(line, bytes, "run %" PRIu32 " ", r->run_number);
     if (r->kind == SPARSED__RUN_RECORD__KIND__END) {
-        add(&l, "ENDS (%s) after %s:", text_clean(text, sizeof text, r->ended_by),
-            text_clock(clock, sizeof clock, (double)r->length_ns * 1e-9));
-        add_counts(&l, r->events, r->n_events);
-        add(&l, r->complete ? "   complete" : "   NOT COMPLETE:");
-        add_counts(&l, r->unfinished, r->n_unfinished);
+        text_add(line, bytes, "ENDS (%s) after %s:", text_clean(text, sizeof text, r->ended_by),
+                 text_clock(clock, sizeof clock, (double)r->length_ns * 1e-9));
+        add_counts(line, bytes, r->events, r->n_events);
+        text_add(line, bytes, r->complete ? "   complete" : "   NOT COMPLETE:");
+        add_counts(line, bytes, r->unfinished, r->n_unfinished);
         return;
     }
-    add(&l, r->kind == SPARSED__RUN_RECORD__KIND__BEGIN ? "BEGINS" : "CHANGES");
+    text_add(line, bytes, r->kind == SPARSED__RUN_RECORD__KIND__BEGIN ? "BEGINS" : "CHANGES");
     if (r->comment[0] != '\0')
-        add(&l, " (%s)", text_clean(text, sizeof text, r->comment));
+        text_add(line, bytes, " (%s)", text_clean(text, sizeof text, r->comment));
     for (size_t i = 0; i < r->n_models; i++)
-        add(&l, "  model %s %s", text_clean(text, sizeof text, r->models[i]->name),
-            text_hex(hash, 9, r->models[i]->sha256.data, r->models[i]->sha256.len));
-    add(&l, "  configuration %s",
-        text_hex(hash, 9, r->configuration_sha256.data, r->configuration_sha256.len));
+        text_add(line, bytes, "  model %s %s", text_clean(text, sizeof text, r->models[i]->name),
+                 text_hex(hash, 9, r->models[i]->sha256.data, r->models[i]->sha256.len));
+    text_add(line, bytes, "  configuration %s",
+             text_hex(hash, 9, r->configuration_sha256.data, r->configuration_sha256.len));
 }

@@ -178,6 +178,29 @@ char *text_clean(char *out, size_t bytes, const char *from_outside)
     return out;
 }
 
+char *text_add_list(char *out, size_t bytes, const char *format, va_list args)
+{
+    size_t used = strlen(out), end = bytes - 1;
+    int n = vsnprintf(out + used, bytes - used, format, args);
+    if (n < 0 || (size_t)n < bytes - used)
+        return out;
+    size_t last = end; /* where the last character begins */
+    while (last > used && ((unsigned char)out[--last] & 0xc0) == 0x80)
+        continue;
+    if (last < end && character((const unsigned char *)out + last) != end - last)
+        out[last] = '\0';
+    return out;
+}
+
+char *text_add(char *out, size_t bytes, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    text_add_list(out, bytes, format, args);
+    va_end(args);
+    return out;
+}
+
 size_t text_columns(const char *s)
 {
     size_t n = 0;

@@ -7,6 +7,7 @@
 #ifndef SPARSED_CLIENTS_TEXT_H
 #define SPARSED_CLIENTS_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,12 @@ char *text_hex(char *out, size_t bytes, const uint8_t *data, size_t n);
  * becomes "?", so that no message can write escape sequences to a terminal.
  * NULL is taken as "". Cut between characters when `out` is too small. */
 char *text_clean(char *out, size_t bytes, const char *from_outside);
+
+/* Adds to the text in `out`. Cut between characters when `out` is too small. */
+char *text_add(char *out, size_t bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+char *text_add_list(char *out, size_t bytes, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Columns that UTF-8 text takes on a terminal: its characters (none of ours is wide). */
 size_t text_columns(const char *s);

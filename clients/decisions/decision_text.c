@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { COLUMN_BYTES = 256, WIDEST_COLUMN = 64, NAME_BYTES = 64 };
@@ -19,10 +18,9 @@ struct column {
 
 __attribute__((format(printf, 2, 3))) static void add(struct column *c, const char *format, ...)
 {
-    size_t used = strlen(c->text);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(c->text + used, sizeof c->text - used, format, args);
+    text_add_list(c->text, sizeof c->text, format, args);
     va_end(args);
 }
 
@@ -130,15 +128,13 @@ static void rest(struct column *c, const Sparsed__Decision *d)
         add(c, "  %s bins not finite", text_count(n, sizeof n, d->nonfinite_bins));
 }
 
-static size_t put(char *line, size_t used, size_t bytes, const struct column *c, int *width)
+static void put(char *line, size_t bytes, const struct column *c, int *width)
 {
     int columns = (int)text_columns(c->text);
     if (columns > *width && columns <= WIDEST_COLUMN)
         *width = columns;
     int pad = columns < *width ? *width - columns : 0;
-    int n = snprintf(line + used, bytes - used, "%s%*s  ", c->text, pad, "");
-    size_t all = used + (n > 0 ? (size_t)n : 0);
-    return all < bytes ? all : bytes - 1;
+    text_add(line, bytes, "%s%*s  ", c->text, pad, "");
 }
 
 void decision_text_line(struct decision_layout *layout, const Sparsed__Decision *d, char *line,
@@ -152,13 +148,12 @@ void decision_text_line(struct decision_layout *layout, const Sparsed__Decision 
     active(&c[3], &b);
     rest(&c[4], d);
     int none = 0;
-    size_t used = 0;
     line[0] = '\0';
-    used = put(line, used, bytes, &c[0], &layout->identity);
-    used = put(line, used, bytes, &c[1], &layout->verdict);
-    used = put(line, used, bytes, &c[2], &layout->best);
-    used = put(line, used, bytes, &c[3], &layout->active);
-    used = put(line, used, bytes, &c[4], &none);
-    while (used > 0 && line[used - 1] == ' ')
+    put(line, bytes, &c[0], &layout->identity);
+    put(line, bytes, &c[1], &layout->verdict);
+    put(line, bytes, &c[2], &layout->best);
+    put(line, bytes, &c[3], &layout->active);
+    put(line, bytes, &c[4], &none);
+    for (size_t used = strlen(line); used > 0 && line[used - 1] == ' ';)
         line[--used] = '\0';
 }

@@ -29,10 +29,9 @@ static struct view_line *begin(struct view *v, const char *label)
 
 __attribute__((format(printf, 2, 3))) static void add(struct view_line *l, const char *format, ...)
 {
-    size_t used = strlen(l->text);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(l->text + used, sizeof l->text - used, format, args);
+    text_add_list(l->text, sizeof l->text, format, args);
     va_end(args);
 }
 

@@ -203,11 +203,16 @@ static void shift(double *x, size_t n, double newest)
     x[n == FACTS_HISTORY ? n - 1 : n] = newest;
 }
 
+static double known(const struct facts_rates *r, double x)
+{
+    return r->known && isfinite(x) ? x : NAN;
+}
+
 void facts_remember(struct facts_history *h, const struct facts_rates *r)
 {
-    shift(h->accepted_hz, h->n, r->known ? r->accepted_hz : NAN);
-    shift(h->latency, h->n, r->known ? r->mean_latency : NAN);
-    shift(h->recorded_hz, h->n, r->known ? r->recorded_hz : NAN);
+    shift(h->accepted_hz, h->n, known(r, r->accepted_hz));
+    shift(h->latency, h->n, known(r, r->mean_latency));
+    shift(h->recorded_hz, h->n, known(r, r->recorded_hz));
     h->n += h->n < FACTS_HISTORY;
 }
 

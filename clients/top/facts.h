@@ -130,7 +130,7 @@ struct facts_rates {
     double mean_latency; /* s, of the events of the interval */
 };
 
-/* The last intervals, newest last. */
+/* The last intervals, newest last; NaN: not known. */
 struct facts_history {
     double accepted_hz[FACTS_HISTORY], latency[FACTS_HISTORY], recorded_hz[FACTS_HISTORY];
     size_t n;

@@ -2,7 +2,8 @@
  * record, metrics, an answer of the control socket; as JSON and as lines for people. A line
  * ends inside its room and holds nothing that a terminal would obey.
  *
- * Input: a byte, which of them; then the message. */
+ * Input: a byte, which of them; then the message; of metrics also two, with the first one's length
+ * (two bytes, the lower one first) before them. */
 #include "common/decision_json.h"
 #include "common/json.h"
 #include "common/run_json.h"
@@ -76,26 +77,48 @@ static void read_run(const uint8_t *data, size_t size)
     sparsed__run_record__free_unpacked(r, NULL);
 }
 
-static void read_metrics(const uint8_t *data, size_t size)
+struct top {
+    struct facts now, before;
+    struct facts_history past;
+    struct view view;
+};
+
+static void show_metrics(struct top *t, const uint8_t *data, size_t size)
 {
-    static struct facts now, before;
-    static struct facts_history past;
-    static struct view view;
     Sparsed__Metrics *m = sparsed__metrics__unpack(NULL, size, data);
     if (m == NULL)
         return;
-    before = now;
-    facts_read(&now, m);
-    struct facts_rates rates = facts_compare(&now, &before);
-    facts_remember(&past, &rates);
+    t->before = t->now;
+    facts_read(&t->now, m);
+    struct facts_rates rates = facts_compare(&t->now, &t->before);
+    facts_remember(&t->past, &rates);
     for (int utf8 = 0; utf8 < 2; utf8++) {
-        view_render(&view, &now, &rates, &past, utf8 != 0);
-        check(view.n <= VIEW_LINES);
-        for (size_t i = 0; i < view.n; i++)
-            check_text(view.line[i].text, VIEW_LINE_BYTES);
+        view_render(&t->view, &t->now, &rates, &t->past, utf8 != 0);
+        check(t->view.n <= VIEW_LINES);
+        for (size_t i = 0; i < t->view.n; i++)
+            check_text(t->view.line[i].text, VIEW_LINE_BYTES);
     }
-    check_json(view_json(&now, &rates, "tcp://127.0.0.1:5557"));
+    check_json(view_json(&t->now, &rates, "tcp://127.0.0.1:5557"));
     sparsed__metrics__free_unpacked(m, NULL);
+}
+
+static void read_metrics(const uint8_t *data, size_t size)
+{
+    static struct top top;
+    top = (struct top){.past.n = 0};
+    show_metrics(&top, data, size);
+}
+
+static void read_two_metrics(const uint8_t *data, size_t size)
+{
+    static struct top top;
+    if (size < 2)
+        return;
+    size_t first = data[0] + 256U * data[1], most = size - 2;
+    first = first < most ? first : most;
+    top = (struct top){.past.n = 0};
+    show_metrics(&top, data + 2, first);
+    show_metrics(&top, data + 2 + first, most - first);
 }
 
 static void read_reply(const uint8_t *data, size_t size)
@@ -119,8 +142,8 @@ static void read_reply(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const readers[])(const uint8_t *data, size_t size) = {read_decision, read_run,
-                                                                        read_metrics, read_reply};
+    static void (*const readers[])(const uint8_t *data, size_t size) = {
+        read_decision, read_run, read_metrics, read_reply, read_two_metrics};
     if (size > 0)
         readers[data[0] % (sizeof readers / sizeof *readers)](data + 1, size - 1);
     return 0;
